@@ -1,0 +1,71 @@
+/**
+ * The recording as its users see it: devices wait for commits, dashboards read the past. The database
+ * implements both.
+ *
+ * @module
+ */
+import type { Position } from "../protocol/control.ts";
+import type { BorrowedSample } from "./sample.ts";
+import type { Topic } from "./topic.ts";
+
+/** Takes samples to disk. */
+export interface Recorder {
+  /** Makes a topic known under its id; called again when its description changes. */
+  define(topic: Topic): void;
+  /**
+   * Copies a state sample into the open chunk.
+   *
+   * @returns false when the queue to the disk is full: the sample is not recorded, and counted as such.
+   */
+  state(sample: BorrowedSample): boolean;
+  /**
+   * Copies an event sample into the open chunk. After it is committed, `EventCommitted` is told, in the order
+   * of the calls.
+   *
+   * @param producer Sequence space, and `sequence` the position in it, by which a retransmission is known.
+   * @returns false when the queue to the disk is full: the sender must keep it and send it again.
+   */
+  event(sample: BorrowedSample, producer: string, sequence: number): boolean;
+  /** Last sequence on disk of a producer on a topic; 0 when none. Known without waiting. */
+  lastSequence(topic: Topic, producer: string): number;
+  /** Resolves when all that was given so far is committed. */
+  flush(): Promise<void>;
+}
+
+/** Is told of each event sample once it is on disk. The sample is lent as everywhere. */
+export type EventCommitted = (sample: BorrowedSample, producer: string, sequence: number) => void;
+
+/** What to read back. */
+export interface ReplayRequest {
+  /** Topics to read; each from behind its position where one is given, else from `fromUs`. */
+  topics: { id: number; after?: Position }[];
+  /** From this gateway time on, in microseconds; where neither this nor a position is given, nothing is read. */
+  fromUs?: number;
+  /** Up to and including these offsets of the current epoch, per topic id; without, all that is committed. */
+  until?: Map<number, number>;
+  /** Feed number that the batches carry. */
+  feed: number;
+  /** Upper bound of each batch in bytes. */
+  maxBatchBytes: number;
+}
+
+/** A piece of the past. */
+export type ReplayItem =
+  | { kind: "batch"; bytes: Uint8Array; samples: number }
+  /** A position's samples are gone, or the epoch it names is unknown. */
+  | {
+    kind: "gap";
+    topic: number;
+    epoch: string;
+    from: number;
+    to: number;
+    reason: "retention" | "crash" | "epoch";
+  }
+  /** What follows of this topic counts in another epoch. */
+  | { kind: "epoch"; topic: number; epoch: string };
+
+/** Reads the recording. */
+export interface RecordingReader {
+  /** In order of time, and of offsets within each topic. Ends when what is committed is read; reads ahead at most one item. */
+  replay(request: ReplayRequest): AsyncIterable<ReplayItem>;
+}

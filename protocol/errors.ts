@@ -1,0 +1,19 @@
+/**
+ * The peer's fault, as an error that knows its close code. Our own faults are ordinary errors.
+ *
+ * @module
+ */
+import type { CloseCode } from "./close_codes.ts";
+
+/** Thrown by the codec when what a peer sent breaks the protocol. */
+export class ProtocolError extends Error {
+  override readonly name = "ProtocolError";
+
+  /**
+   * @param close The close code that answers it.
+   * @param message What happened, with the actual value and the limit.
+   */
+  constructor(readonly close: CloseCode, message: string) {
+    super(message);
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * Limits of protocol version 1. The gateway announces the ones that a peer must keep in `welcome`; each is
+ * enforced where the bytes come in, and an error names the actual value beside the limit.
+ *
+ * @module
+ */
+
+/** The application protocol's name in `Sec-WebSocket-Protocol` (RFC 6455 section 1.9). */
+export const SUBPROTOCOL = "tidegate.v1";
+
+/** Prefix of the subprotocol entry by which a browser, which cannot set headers, presents its token. */
+export const TOKEN_SUBPROTOCOL_PREFIX = "tidegate.token.";
+
+/** Largest WebSocket or DataChannel message, in bytes: large enough to amortise a send, small enough to buffer for thousands of peers. */
+export const MAX_MESSAGE_BYTES = 262_144;
+
+/** Largest payload of one sample, in bytes; leaves room for the header and one record header within a message. */
+export const MAX_PAYLOAD_BYTES = 131_072;
+
+/** Largest JSON control message, in bytes: a subscription that resumes thousands of topics fits. */
+export const MAX_CONTROL_BYTES = 262_144;
+
+/** Channels that one device may have advertised at a time. */
+export const MAX_CHANNELS = 4_096;
+
+/** Largest channel number a device may choose: a varint of at most three bytes. */
+export const MAX_CHANNEL_NUMBER = 1_048_575;
+
+/** Longest topic in UTF-8 bytes, device name included. */
+export const MAX_TOPIC_BYTES = 256;
+
+/** Most levels of a topic or pattern. */
+export const MAX_TOPIC_LEVELS = 16;
+
+/** Longest device name in characters. */
+export const MAX_DEVICE_NAME = 64;
+
+/** Subscriptions that one dashboard session may hold at a time. */
+export const MAX_SUBSCRIPTIONS = 256;
+
+/** Patterns in one subscription. */
+export const MAX_PATTERNS = 64;
+
+/** Bytes of event samples that a device may have sent and not yet had acknowledged. Bounds what the gateway holds for it, since Bun has no inbound pause. */
+export const MAX_UNACKED_BYTES = 4_194_304;
+
+/** How long a session can be taken up again after its connection is lost, in milliseconds. */
+export const RESUME_WITHIN_MS = 60_000;
+
+/** A peer that has sent nothing for this long is gone, in milliseconds. */
+export const IDLE_TIMEOUT_MS = 30_000;
+
+/** The gateway's application-level ping to a silent peer, in milliseconds; three of them fit into the idle timeout. */
+export const PING_INTERVAL_MS = 10_000;
+
+/** Deadline for the first message (`hello`) after the upgrade, in milliseconds. */
+export const HELLO_TIMEOUT_MS = 10_000;
+
+/** Offsets and sequence numbers stay exact in every language's double. */
+export const MAX_SEQUENCE = Number.MAX_SAFE_INTEGER;

@@ -1,0 +1,72 @@
+/**
+ * The one small interface behind which WebSocket, DataChannel and whatever comes next are alike.
+ *
+ * @module
+ */
+import type { CloseCode } from "../protocol/close_codes.ts";
+
+/** What carries the bytes. */
+export type TransportKind = "websocket" | "webrtc" | "mqtt";
+
+/** Which lane a message may take. On a WebSocket both are the one stream. */
+export type Lane = "control" | "state";
+
+/** Bytes and messages that went each way. */
+export interface Traffic {
+  framesIn: number;
+  framesOut: number;
+  bytesIn: number;
+  bytesOut: number;
+}
+
+/** A live connection to one peer. */
+export interface Transport {
+  readonly kind: TransportKind;
+  /** Address of the peer as `host:port`, or as the transport names it. */
+  readonly remote: string;
+  /** Bytes handed to `send` that have not left this process. */
+  readonly bufferedBytes: number;
+  readonly traffic: Readonly<Traffic>;
+  /** False once closed from either side. */
+  readonly open: boolean;
+  /**
+   * Sends one message, a string as text and bytes as binary. Copies what it keeps, so `message` may be borrowed.
+   *
+   * @returns false when the connection is closed or refused it: the message is not under way.
+   */
+  send(message: string | Uint8Array, lane?: Lane): boolean;
+  /** Ends the connection; `reason` is cut to the 123 bytes that RFC 6455 section 5.5.1 leaves for it. */
+  close(code: CloseCode, reason?: string): void;
+}
+
+/** What the owner of a transport is told. Each call is synchronous and must not throw. */
+export interface TransportHandlers {
+  /** A binary message. `bytes` is borrowed: valid only during the call. */
+  binary(bytes: Uint8Array): void;
+  /** A text message. */
+  text(text: string): void;
+  /** The connection is over, whoever ended it. Called exactly once. */
+  closed(info: TransportClosed): void;
+}
+
+/** How a connection ended. */
+export interface TransportClosed {
+  /** WebSocket close code, or 1006 where the peer vanished without one. */
+  code: number;
+  reason: string;
+}
+
+/** Accepts a connection: takes its transport, returns who listens to it. */
+export type Accept = (transport: Transport) => TransportHandlers;
+
+/**
+ * Transports that get the same messages. The runtime supplies the fastest way it has: Bun publishes natively,
+ * Deno loops.
+ */
+export interface BroadcastGroup {
+  readonly size: number;
+  add(transport: Transport): void;
+  delete(transport: Transport): void;
+  /** Sends `message` to every member. Copies what it keeps. */
+  send(message: Uint8Array): void;
+}
