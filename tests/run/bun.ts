@@ -1,0 +1,34 @@
+/**
+ * Finds Bun in the exact version that the project is tested with.
+ *
+ * @module
+ */
+import { output } from "./process.ts";
+
+/** The version of npm's `bun` package. */
+export const BUN_VERSION = "1.4.5";
+
+/** Where the npm client puts packages that are run without being installed is its own affair: ask it. */
+function fromNpm(): Promise<string | undefined> {
+  return output("npm", ["exec", "--yes", `--package=bun@${BUN_VERSION}`, "--call=command -v bun"]);
+}
+
+/**
+ * Path of a Bun executable: the one that `TIDEGATE_BUN` names, else npm's package, downloaded into npm's cache
+ * at first use.
+ *
+ * @throws when neither is to be had in the right version.
+ */
+export async function findBun(): Promise<string> {
+  const path = Deno.env.get("TIDEGATE_BUN") ?? await fromNpm();
+  const version = path && await output(path, ["--version"]);
+  if (!path || version !== BUN_VERSION) {
+    throw new Error(
+      `Bun ${BUN_VERSION} is needed and ${
+        path ? `${path} is ${version ?? "no Bun"}` : "npm could not fetch it"
+      }; ` +
+        `install it with "npm install --global bun@${BUN_VERSION}" or name one in TIDEGATE_BUN`,
+    );
+  }
+  return await Deno.realPath(path);
+}

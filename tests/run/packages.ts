@@ -1,0 +1,133 @@
+/**
+ * The programs from Debian that tests need beside Deno and Bun, in one place, each with its reason.
+ *
+ * @module
+ */
+import { run, succeeds } from "./process.ts";
+
+/** One Debian package and how to see that what it brings is there, wherever it came from. */
+export interface SystemPackage {
+  name: string;
+  /** What the tests do with it. */
+  why: string;
+  /** A command that it puts on the PATH, or a module of Debian's Python. */
+  probe: { command: string } | { pythonModule: string };
+  /** Test folders or files that cannot run without it. */
+  neededBy: string[];
+}
+
+/** Every package. Tests that need another one add a line. */
+export const SYSTEM_PACKAGES: readonly SystemPackage[] = [
+  {
+    name: "chromium",
+    why: "the live page and WebRTC are tested in a real browser",
+    probe: { command: "chromium" },
+    neededBy: ["tests/web", "tests/rtc/browser"],
+  },
+  {
+    name: "python3-websockets",
+    why: "a device written in Python from docs/PROTOCOL.md alone",
+    probe: { pythonModule: "websockets" },
+    neededBy: ["tests/protocol/python"],
+  },
+  {
+    name: "python3-aiortc",
+    why: "a WebRTC peer that shares no code with ours",
+    probe: { pythonModule: "aiortc" },
+    neededBy: ["tests/rtc/aiortc"],
+  },
+  {
+    name: "mosquitto",
+    why: "a real MQTT 3.1.1 and 5 broker for the bridge",
+    probe: { command: "mosquitto" },
+    neededBy: ["tests/mqtt"],
+  },
+  {
+    name: "mosquitto-clients",
+    why: "independent MQTT publishers and subscribers",
+    probe: { command: "mosquitto_sub" },
+    neededBy: ["tests/mqtt"],
+  },
+  {
+    name: "nats-server",
+    why: "a second MQTT broker, with persistent sessions",
+    probe: { command: "nats-server" },
+    neededBy: ["tests/mqtt"],
+  },
+  {
+    name: "coturn",
+    why: "a TURN server for clients that may only talk to a relay",
+    probe: { command: "turnserver" },
+    neededBy: ["tests/rtc/relay"],
+  },
+  {
+    name: "nftables",
+    why: "drops packets in network namespaces: blocked UDP, dead paths",
+    probe: { command: "nft" },
+    neededBy: ["tests/rtc/network"],
+  },
+  {
+    name: "iproute2",
+    why: "makes the network namespaces",
+    probe: { command: "ip" },
+    neededBy: ["tests/rtc/network"],
+  },
+];
+
+/** What became of {@link SYSTEM_PACKAGES}. */
+export interface PackageReport {
+  installed: SystemPackage[];
+  missing: SystemPackage[];
+  /** Why the missing ones could not be installed. */
+  problem: string;
+}
+
+const PYTHON = "/usr/bin/python3";
+
+/** Debian puts servers where the PATH of an ordinary user does not look. */
+export const SYSTEM_PATH: string = [
+  Deno.env.get("PATH") ?? "/usr/bin:/bin",
+  "/usr/local/sbin:/usr/sbin:/sbin",
+]
+  .join(":");
+
+async function present({ probe }: SystemPackage): Promise<boolean> {
+  if ("pythonModule" in probe) return await succeeds(PYTHON, ["-c", `import ${probe.pythonModule}`]);
+  for (const folder of SYSTEM_PATH.split(":")) {
+    try {
+      if ((await Deno.stat(`${folder}/${probe.command}`)).isFile) return true;
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return false;
+}
+
+async function missingOf(packages: readonly SystemPackage[]): Promise<SystemPackage[]> {
+  const there = await Promise.all(packages.map(present));
+  return packages.filter((_, i) => !there[i]);
+}
+
+/** Installs what is missing where that is possible: as root, where apt-get exists. */
+export async function ensurePackages(packages = SYSTEM_PACKAGES): Promise<PackageReport> {
+  const wanted = await missingOf(packages);
+  if (wanted.length === 0) return { installed: [], missing: [], problem: "" };
+  if (!(await succeeds("apt-get", ["--version"]))) {
+    return { installed: [], missing: wanted, problem: "this system has no apt-get" };
+  }
+  if (Deno.uid() !== 0) {
+    return { installed: [], missing: wanted, problem: "only root may install packages" };
+  }
+  const names = wanted.map((one) => one.name);
+  console.log(`Installing Debian packages: ${names.join(" ")}`);
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  // A failed update is not the end: the lists that are there may do.
+  await run("apt-get", ["-qq", "update"], { env });
+  const code = await run("apt-get", ["-qq", "-y", "--no-install-recommends", "install", ...names], { env });
+  const missing = await missingOf(wanted);
+  return {
+    installed: wanted.filter((one) => !missing.includes(one)),
+    missing,
+    problem: missing.length > 0 ? `apt-get install ended with code ${code}` : "",
+  };
+}
