@@ -19,6 +19,9 @@ import { run } from "./run/process.ts";
 import { type Stage, stagesOf, testFiles } from "./run/stages.ts";
 
 const IN_CI = Deno.env.get("CI") === "true";
+
+/** Tasks that make every shipped form; each builds what it stands on. */
+const FORM_TASKS = Deno.env.get("DENORT_BIN") ? ["compile:bun", "compile"] : ["compile:bun"];
 const STARTED = performance.now();
 
 /** What the command line asks for. */
@@ -118,9 +121,7 @@ async function main(): Promise<number> {
   const bun = await findBun();
   console.log(`Deno ${Deno.version.deno} and Bun ${BUN_VERSION} (${bun})`);
   const env = { TIDEGATE_BUN: bun, PATH: SYSTEM_PATH };
-  const forms = stages.some((stage) => stage.needsForms) ? ["bundle", "compile:bun"] : [];
-  if (forms.length > 0 && Deno.env.get("DENORT_BIN")) forms.push("compile");
-  await build(["web", ...forms], env);
+  await build(stages.some((stage) => stage.needsForms) ? FORM_TASKS : ["web"], env);
 
   const total = emptyOutcome();
   for (const stage of stages) {
