@@ -5,6 +5,12 @@
  */
 import type { Accept, BroadcastGroup } from "../transport/transport.ts";
 
+/** Default of `maxBufferedBytes`: 32 of the largest messages, far above where a session should react. */
+export const DEFAULT_MAX_BUFFERED_BYTES = 8_388_608;
+
+/** Default of `stop`'s grace: leaves room within the 5 s in which the program must end. */
+export const DEFAULT_STOP_GRACE_MS = 3_000;
+
 /** What is known of a request beside itself. */
 export interface RequestInfo {
   /** Peer as `address:port`. */
@@ -28,18 +34,32 @@ export interface ServeOptions {
   tls?: { cert: string; key: string };
   /** Larger WebSocket messages end their connection with 1009. */
   maxMessageBytes: number;
+  /** What one WebSocket may have waiting before `send` refuses; default {@link DEFAULT_MAX_BUFFERED_BYTES}. */
+  maxBufferedBytes?: number;
+  /**
+   * A peer that is silent and does not answer protocol pings for this long is gone; default
+   * `IDLE_TIMEOUT_MS`. Rounded up to whole seconds, at least 8.
+   */
+  idleTimeoutMs?: number;
   /** Answers plain requests. */
   fetch(request: Request, info: RequestInfo): Response | Promise<Response>;
   /** Decides on WebSocket handshakes: an upgrade, or the response that refuses it. */
   upgrade(request: Request, info: RequestInfo): Upgrade | Response | Promise<Upgrade | Response>;
+  /** Told of each error thrown by `fetch`, `upgrade` or a transport's handlers, and where it came from. */
+  onFault(error: unknown, where: string): void;
 }
 
 /** A server that is listening. */
 export interface RunningServer {
   readonly hostname: string;
   readonly port: number;
-  /** Stops listening and waits for open requests; open WebSockets are their owners' to close. */
-  stop(): Promise<void>;
+  /**
+   * Stops listening, then waits for open requests and for open WebSockets, which are their owners' to close.
+   * Idle keep-alive connections are cut at once.
+   *
+   * @param graceMs What is still open after this long is cut; default {@link DEFAULT_STOP_GRACE_MS}.
+   */
+  stop(graceMs?: number): Promise<void>;
 }
 
 /** The runtime's part. */
@@ -55,9 +75,14 @@ export interface Runtime {
   env(name: string): string | undefined;
   /** Calls back on SIGINT and SIGTERM; the returned function stops that. */
   onStopSignal(stop: (signal: string) => void): () => void;
-  /** Whether this module runs in a worker rather than on the main thread. */
-  readonly isWorker: boolean;
-  /** Starts this same program as a worker under `role`. */
-  startWorker(role: string): Worker;
+  /** The role that {@link startWorker} was given, where this thread is such a worker; known from the start. */
+  readonly workerRole: string | undefined;
+  /**
+   * Starts a worker under `role`.
+   *
+   * @param module URL of the module to run; default the program's main module, so that it works from source,
+   * from a bundle and inside an executable alike.
+   */
+  startWorker(role: string, module?: string): Worker;
   exit(code: number): never;
 }

@@ -35,11 +35,18 @@ export interface Transport {
    * @returns false when the connection is closed or refused it: the message is not under way.
    */
   send(message: string | Uint8Array, lane?: Lane): boolean;
-  /** Ends the connection; `reason` is cut to the 123 bytes that RFC 6455 section 5.5.1 leaves for it. */
+  /**
+   * Ends the connection after what was sent before; a second call does nothing. `reason` is cut to the 123
+   * bytes that RFC 6455 section 5.5.1 leaves for it. From here on nothing more is handed to the handlers but
+   * `closed`, which follows in a microtask with this very code, whether or not the peer still answers.
+   */
   close(code: CloseCode, reason?: string): void;
 }
 
-/** What the owner of a transport is told. Each call is synchronous and must not throw. */
+/**
+ * What the owner of a transport is told. Each call is synchronous. One that throws is the gateway's own fault:
+ * the connection ends with `internal` and the error goes to the log, while every other connection lives on.
+ */
 export interface TransportHandlers {
   /** A binary message. `bytes` is borrowed: valid only during the call. */
   binary(bytes: Uint8Array): void;
@@ -65,8 +72,13 @@ export type Accept = (transport: Transport) => TransportHandlers;
  */
 export interface BroadcastGroup {
   readonly size: number;
+  /** Takes in a transport; one that closes leaves by itself. */
   add(transport: Transport): void;
   delete(transport: Transport): void;
-  /** Sends `message` to every member. Copies what it keeps. */
-  send(message: Uint8Array): void;
+  /**
+   * Sends `message` to every member. Copies what it keeps.
+   *
+   * @returns the members that refused it, as `Transport.send` does with false; mostly none.
+   */
+  send(message: Uint8Array): readonly Transport[];
 }

@@ -1,0 +1,136 @@
+/**
+ * The gateway on Deno.
+ *
+ * @module
+ */
+import { IDLE_TIMEOUT_MS } from "../protocol/limits.ts";
+import { LoopGroup } from "../transport/loop_group.ts";
+import type { Accept } from "../transport/transport.ts";
+import { WebSocketTransport } from "../transport/websocket.ts";
+import type { WebSocketLimits } from "../transport/websocket.ts";
+import { decide, hostPort, settledWithin } from "./handshake.ts";
+import { DEFAULT_MAX_BUFFERED_BYTES, DEFAULT_STOP_GRACE_MS } from "./runtime.ts";
+import type { RunningServer, Runtime, ServeOptions } from "./runtime.ts";
+
+/** A WebSocket of `Deno.serve`. */
+class DenoSocket extends WebSocketTransport {
+  readonly #socket: WebSocket;
+
+  constructor(socket: WebSocket, remote: string, limits: WebSocketLimits, accept: Accept) {
+    super(remote, limits);
+    this.#socket = socket;
+    socket.binaryType = "arraybuffer"; // the default, a Blob, can only be read asynchronously
+    socket.onopen = () => this.opened(accept);
+    socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
+      if (typeof data === "string") this.receivedText(data);
+      else this.receivedBytes(new Uint8Array(data));
+    };
+    socket.onerror = null; // a close event follows, and says what there is to say
+    socket.onclose = ({ code, reason, wasClean }) => this.ended(wasClean ? code : 1006, reason);
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  protected transmit(message: string | Uint8Array): boolean {
+    // Deno's send never refuses. It throws where the connection is no longer open, which `open` may not know
+    // yet: the close event comes in a later turn.
+    if (this.#socket.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(message as string | Uint8Array<ArrayBuffer>);
+    return true;
+  }
+
+  protected shut(code: number, reason: string): void {
+    this.#socket.close(code, reason);
+  }
+}
+
+async function serve(options: ServeOptions): Promise<RunningServer> {
+  const limits: WebSocketLimits = {
+    maxMessageBytes: options.maxMessageBytes,
+    maxBufferedBytes: options.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES,
+    onFault: options.onFault,
+  };
+  const idleTimeout = Math.max(8, Math.ceil((options.idleTimeoutMs ?? IDLE_TIMEOUT_MS) / 1000));
+  const sockets = new Set<WebSocket>();
+  const cut = new AbortController();
+
+  async function answer(request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>): Promise<Response> {
+    const remote = hostPort(info.remoteAddr.hostname, info.remoteAddr.port);
+    const decision = await decide(request, { remote }, options);
+    if (decision instanceof Response) return decision;
+    const { protocol, accept } = decision;
+    const { socket, response } = Deno.upgradeWebSocket(request, {
+      idleTimeout,
+      ...(protocol === undefined ? {} : { protocol }),
+    });
+    new DenoSocket(socket, remote, limits, accept);
+    sockets.add(socket);
+    socket.addEventListener("close", () => sockets.delete(socket));
+    return response;
+  }
+
+  const server = Deno.serve({
+    hostname: options.hostname,
+    port: options.port,
+    signal: cut.signal,
+    onListen: () => {},
+    onError(error) {
+      options.onFault(error, "serve");
+      return new Response("The gateway failed to answer; its log says why.\n", { status: 500 });
+    },
+    ...(options.tls ?? {}),
+  }, answer);
+
+  return await Promise.resolve({
+    hostname: server.addr.hostname,
+    port: server.addr.port,
+    async stop(graceMs = DEFAULT_STOP_GRACE_MS) {
+      const closed = [...sockets].map((socket) =>
+        new Promise((resolve) => socket.addEventListener("close", resolve))
+      );
+      if (await settledWithin(Promise.all([server.shutdown(), ...closed]), graceMs)) return;
+      for (const socket of sockets) socket.close(1001);
+      cut.abort();
+      await server.finished;
+    },
+  });
+}
+
+function startWorker(role: string, module = Deno.mainModule): Worker {
+  return new Worker(module, { type: "module", name: role });
+}
+
+function onStopSignal(stop: (signal: string) => void): () => void {
+  // Windows knows only the first; Deno throws on what the system does not have.
+  const signals = (Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"]) as Deno.Signal[];
+  const removals = signals.map((signal) => {
+    const listener = () => stop(signal);
+    Deno.addSignalListener(signal, listener);
+    return () => Deno.removeSignalListener(signal, listener);
+  });
+  return () => removals.forEach((remove) => remove());
+}
+
+/** The name that this thread was started under, where it is a worker. */
+function workerName(): string | undefined {
+  const scope = globalThis as { WorkerGlobalScope?: unknown; name?: string };
+  return scope.WorkerGlobalScope === undefined ? undefined : scope.name || undefined;
+}
+
+/** Deno as a {@link Runtime}. */
+export function denoRuntime(): Runtime {
+  return {
+    name: "deno",
+    version: Deno.version.deno,
+    serve,
+    group: () => new LoopGroup(),
+    args: Deno.args,
+    env: (name) => Deno.env.get(name),
+    onStopSignal,
+    workerRole: workerName(),
+    startWorker,
+    exit: (code) => Deno.exit(code),
+  };
+}
