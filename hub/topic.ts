@@ -33,6 +33,8 @@ export interface NewestValue {
 export class Topic {
   /** Offset of the last sample given out, within `epoch`; 0 before the first. */
   lastOffset = 0;
+  /** Offset of the last sample that listeners were told of; behind `lastOffset` while events wait for their commit. */
+  deliveredOffset = 0;
   newest: NewestValue | undefined;
   /** Who is told of each sample, kept up to date by the hub so that publishing never searches. */
   listeners: SampleListener[] = [];

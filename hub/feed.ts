@@ -1,0 +1,186 @@
+/**
+ * A feed: one encoded batch for all dashboards that share a subscription.
+ *
+ * @module
+ */
+import { BatchWriter } from "../protocol/batch.ts";
+import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
+import type { BroadcastGroup, Transport } from "../transport/transport.ts";
+import type { FlushScheduler } from "./flush.ts";
+import type { Hub, PatternListener } from "./hub.ts";
+import { LatestValues } from "./latest_values.ts";
+import type { PatternSet } from "./pattern.ts";
+import type { BorrowedSample } from "./sample.ts";
+import type { Topic } from "./topic.ts";
+
+/** One who receives a feed. */
+export interface FeedMember {
+  readonly transport: Transport;
+  /** Is told of topics before their first sample and when they change. */
+  announce(topics: Topic[]): void;
+  /** Offsets of an event topic that will never come. */
+  missing(topic: Topic, from: number, to: number): void;
+  /** So many samples went out to it. */
+  sent(samples: number): void;
+}
+
+/** What makes two subscriptions the same. */
+export interface FeedOptions {
+  patterns: PatternSet;
+  /** At most this many samples a second of each state topic. */
+  maxHz?: number;
+}
+
+/** Most bytes of one batch: many batches small enough for a kernel's socket buffer beat a few that are not. */
+export const FEED_BATCH_BYTES = 65_536;
+
+/** A shared stream of batches. */
+export class Feed implements PatternListener {
+  readonly patterns: PatternSet;
+  readonly members = new Set<FeedMember>();
+  /** State samples left out because of `maxHz`. */
+  skippedByRate = 0;
+  readonly #group: BroadcastGroup;
+  readonly #writer: BatchWriter;
+  readonly #scheduler: FlushScheduler;
+  readonly #latest: LatestValues | undefined;
+  readonly #intervalMs: number;
+  #sentMs = -Infinity;
+  #waiting = false;
+  #marked = false;
+
+  constructor(
+    /** Number that its batches carry. */
+    readonly number: number,
+    options: FeedOptions,
+    parts: { group: BroadcastGroup; scheduler: FlushScheduler },
+  ) {
+    this.patterns = options.patterns;
+    this.#group = parts.group;
+    this.#scheduler = parts.scheduler;
+    this.#writer = new BatchWriter({ maxBytes: MAX_MESSAGE_BYTES, feed: number });
+    this.#intervalMs = options.maxHz === undefined ? 0 : 1_000 / options.maxHz;
+    this.#latest = options.maxHz === undefined ? undefined : new LatestValues();
+  }
+
+  /** Adds a member. Samples from now on reach it; what waits goes to the others first. */
+  join(member: FeedMember): void {
+    this.#send();
+    this.members.add(member);
+    this.#group.add(member.transport);
+  }
+
+  /** Takes a member out, after what it was due. */
+  leave(member: FeedMember): void {
+    if (!this.members.has(member)) return;
+    this.#send();
+    this.members.delete(member);
+    this.#group.delete(member.transport);
+  }
+
+  sample(sample: BorrowedSample): void {
+    if (this.#latest && sample.topic.description.deliveryClass === "state") {
+      if (this.#latest.put(sample)) this.skippedByRate++;
+      this.#waitForTurn();
+      return;
+    }
+    this.#append(sample);
+  }
+
+  defined(topic: Topic): void {
+    this.#send();
+    for (const member of this.members) member.announce([topic]);
+  }
+
+  missing(topic: Topic, from: number, to: number): void {
+    this.#send();
+    for (const member of this.members) member.missing(topic, from, to);
+  }
+
+  /** Called by the scheduler. */
+  flush(): void {
+    this.#marked = false;
+    this.#send();
+  }
+
+  #append(sample: BorrowedSample): void {
+    const writer = this.#writer;
+    const { topic, offset, timeUs, bytes, start, end } = sample;
+    if (!writer.add(topic.id, offset, timeUs, bytes, start, end)) {
+      this.#send();
+      writer.add(topic.id, offset, timeUs, bytes, start, end);
+    } else if (writer.length >= FEED_BATCH_BYTES) {
+      this.#send();
+      return;
+    }
+    if (!this.#marked) {
+      this.#marked = true;
+      this.#scheduler.mark(this);
+    }
+  }
+
+  /** A thinned feed sends at most once an interval, at once after a silence. */
+  #waitForTurn(): void {
+    if (this.#waiting) return;
+    this.#waiting = true;
+    const timers = this.#scheduler.timers;
+    const wait = this.#sentMs + this.#intervalMs - timers.nowMs();
+    const send = () => {
+      this.#waiting = false;
+      this.#sentMs = timers.nowMs();
+      this.#latest!.drain((sample) => this.#append(sample));
+      this.#send();
+    };
+    if (wait <= 0) timers.endOfTurn(send);
+    else timers.later(send, wait);
+  }
+
+  #send(): void {
+    const writer = this.#writer;
+    if (writer.count === 0) return;
+    const samples = writer.count;
+    this.#group.send(writer.takeBorrowed());
+    for (const member of this.members) member.sent(samples);
+  }
+}
+
+/** Finds the feed of a subscription, or makes it. */
+export class FeedRegistry {
+  #feeds = new Map<string, Feed>();
+  #lastNumber = 0;
+
+  constructor(
+    readonly hub: Hub,
+    readonly scheduler: FlushScheduler,
+    readonly newGroup: () => BroadcastGroup,
+  ) {}
+
+  /** A number for a stream of batches that only one session gets. */
+  privateNumber(): number {
+    return ++this.#lastNumber;
+  }
+
+  /** The feed for these options; all who ask with equal ones share it. */
+  acquire(options: FeedOptions): Feed {
+    const key = `${options.maxHz ?? ""}\n${options.patterns.key}`;
+    let feed = this.#feeds.get(key);
+    if (!feed) {
+      feed = new Feed(++this.#lastNumber, options, { group: this.newGroup(), scheduler: this.scheduler });
+      this.#feeds.set(key, feed);
+      this.hub.listen(feed);
+    }
+    return feed;
+  }
+
+  /** Lets go of a feed that has no members left. */
+  release(feed: Feed): void {
+    if (feed.members.size > 0) return;
+    for (const [key, one] of this.#feeds) if (one === feed) this.#feeds.delete(key);
+    this.hub.unlisten(feed);
+  }
+
+  /** All feeds. */
+  all(): Iterable<Feed> {
+    return this.#feeds.values();
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * The hub: all topics, their newest values, and who listens to them.
+ *
+ * Publishing is one synchronous pass: count, remember, tell each listener. A state sample goes to the
+ * listeners at once and to the recording beside; an event goes to the recording first and to the listeners
+ * once it is committed, so that whatever a dashboard has seen is on record.
+ *
+ * @module
+ */
+import type { Counters } from "./counters.ts";
+import { PatternSet } from "./pattern.ts";
+import type { Recorder } from "./recording.ts";
+import type { BorrowedSample, SampleListener } from "./sample.ts";
+import { Topic, type TopicDescription } from "./topic.ts";
+
+/** Is told of topics as they appear or change. */
+export interface TopicWatcher {
+  /** A topic appeared or its description changed. */
+  defined(topic: Topic): void;
+}
+
+/** A listener that belongs to a set of patterns. */
+export interface PatternListener extends SampleListener {
+  readonly patterns: PatternSet;
+  /** A topic of the set appeared (before its first sample) or its description changed. */
+  defined(topic: Topic): void;
+  /** Offsets `from` to `to` of an event topic will never come. */
+  missing(topic: Topic, from: number, to: number): void;
+}
+
+/** Where an event came from, so that its commit can be told to the sender. */
+export type CommitListener = (sample: BorrowedSample, producer: string, sequence: number) => void;
+
+/** All topics of this gateway. */
+export class Hub {
+  readonly epoch: string;
+  #recorder: Recorder;
+  #counters: Counters;
+  #byName = new Map<string, Topic>();
+  #byId = new Map<number, Topic>();
+  #lastId = 0;
+  #listeners = new Set<PatternListener>();
+  #commits = new Map<number, CommitListener>();
+  #sample: BorrowedSample | undefined;
+
+  constructor(options: { epoch: string; recorder: Recorder; counters: Counters }) {
+    this.epoch = options.epoch;
+    this.#recorder = options.recorder;
+    this.#counters = options.counters;
+  }
+
+  /** All topics, in the order in which they appeared. */
+  topics(): Iterable<Topic> {
+    return this.#byName.values();
+  }
+
+  /** How many topics there are. */
+  get size(): number {
+    return this.#byName.size;
+  }
+
+  topic(name: string): Topic | undefined {
+    return this.#byName.get(name);
+  }
+
+  topicById(id: number): Topic | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Puts a topic of an earlier run back, with its id and newest value. */
+  restore(id: number, description: TopicDescription, newest?: { timeUs: number; payload: Uint8Array }): void {
+    const topic = new Topic(id, description, this.epoch);
+    this.#lastId = Math.max(this.#lastId, id);
+    if (newest) {
+      const { timeUs, payload } = newest;
+      topic.remember({ topic, offset: 0, timeUs, session: 0, bytes: payload, start: 0, end: payload.length });
+    }
+    this.#byName.set(description.name, topic);
+    this.#byId.set(id, topic);
+  }
+
+  /** Makes a topic known, or changes its description. Announces it where that is news. */
+  define(description: TopicDescription): Topic {
+    let topic = this.#byName.get(description.name);
+    if (topic) {
+      if (JSON.stringify(topic.description) === JSON.stringify(description)) return topic;
+      topic.description = description;
+    } else {
+      topic = new Topic(++this.#lastId, description, this.epoch);
+      this.#byName.set(description.name, topic);
+      this.#byId.set(topic.id, topic);
+      for (const listener of this.#listeners) {
+        if (listener.patterns.has(description.name)) topic.listeners.push(listener);
+      }
+    }
+    this.#recorder.define(topic);
+    for (const listener of topic.listeners) (listener as PatternListener).defined(topic);
+    return topic;
+  }
+
+  /** Topics that belong to `patterns`. */
+  matching(patterns: PatternSet): Topic[] {
+    const found: Topic[] = [];
+    if (patterns.exact) {
+      for (const name of new Set(patterns.exact)) {
+        const topic = this.#byName.get(name);
+        if (topic && patterns.has(name)) found.push(topic);
+      }
+    } else {
+      for (const topic of this.#byName.values()) if (patterns.has(topic.name)) found.push(topic);
+    }
+    return found;
+  }
+
+  /** Adds a listener to all topics of its patterns, those to come included; returns the ones there are. */
+  listen(listener: PatternListener): Topic[] {
+    this.#listeners.add(listener);
+    const topics = this.matching(listener.patterns);
+    for (const topic of topics) topic.listeners = [...topic.listeners, listener];
+    return topics;
+  }
+
+  /** Takes a listener away. */
+  unlisten(listener: PatternListener): void {
+    if (!this.#listeners.delete(listener)) return;
+    for (const topic of this.matching(listener.patterns)) {
+      topic.listeners = topic.listeners.filter((one) => one !== listener);
+    }
+  }
+
+  /** Publishes a state sample; the payload is borrowed. Returns its offset. */
+  publish(
+    topic: Topic,
+    timeUs: number,
+    session: number,
+    bytes: Uint8Array,
+    start = 0,
+    end: number = bytes.length,
+  ): number {
+    const sample = this.#fill(topic, timeUs, session, bytes, start, end);
+    if (!this.#recorder.state(sample)) this.#counters.add("recording_dropped", "queue_full");
+    this.#deliver(sample);
+    return sample.offset;
+  }
+
+  /**
+   * Takes an event sample to the recording; listeners and the sender's {@link CommitListener} are told when it
+   * is committed.
+   *
+   * @returns its offset, or 0 when the recording cannot take it now: the sender must keep it.
+   */
+  publishEvent(
+    topic: Topic,
+    timeUs: number,
+    session: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    producer: string,
+    sequence: number,
+  ): number {
+    const sample = this.#fill(topic, timeUs, session, bytes, start, end);
+    if (!this.#recorder.event(sample, producer, sequence)) {
+      topic.lastOffset--;
+      return 0;
+    }
+    return sample.offset;
+  }
+
+  /** The recorder's word that an event is on disk. */
+  committed(sample: BorrowedSample, producer: string, sequence: number): void {
+    this.#deliver(sample);
+    this.#commits.get(sample.session)?.(sample, producer, sequence);
+  }
+
+  /** Has the commits of events that `session` published told to `listener`; undefined ends that. */
+  onCommit(session: number, listener: CommitListener | undefined): void {
+    if (listener) this.#commits.set(session, listener);
+    else this.#commits.delete(session);
+  }
+
+  /** Leaves out `count` offsets of an event topic that its source has lost; listeners are told before the next event. */
+  skip(topic: Topic, count: number): void {
+    topic.lastOffset += count;
+  }
+
+  #fill(
+    topic: Topic,
+    timeUs: number,
+    session: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): BorrowedSample {
+    const sample = this.#sample ??= { topic, offset: 0, timeUs, session, bytes, start, end };
+    sample.topic = topic;
+    sample.offset = ++topic.lastOffset;
+    sample.timeUs = timeUs;
+    sample.session = session;
+    sample.bytes = bytes;
+    sample.start = start;
+    sample.end = end;
+    return sample;
+  }
+
+  #deliver(sample: BorrowedSample): void {
+    const topic = sample.topic;
+    const listeners = topic.listeners;
+    const expected = topic.deliveredOffset + 1;
+    topic.deliveredOffset = sample.offset;
+    topic.remember(sample);
+    if (sample.offset !== expected && topic.description.deliveryClass === "event") {
+      for (const listener of listeners) {
+        (listener as PatternListener).missing(topic, expected, sample.offset - 1);
+      }
+    }
+    for (let i = 0; i < listeners.length; i++) listeners[i]!.sample(sample);
+  }
+}

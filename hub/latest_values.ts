@@ -1,0 +1,61 @@
+/**
+ * The newest sample of each topic, and nothing older: what a thinned feed or a slow peer's outbox keeps.
+ *
+ * @module
+ */
+import type { BorrowedSample } from "./sample.ts";
+import type { Topic } from "./topic.ts";
+
+interface Slot extends BorrowedSample {
+  /** Whether it holds a sample that was not taken yet. */
+  full: boolean;
+}
+
+/** Bounded by the number of topics: a topic's second sample takes the place of its first. */
+export class LatestValues {
+  #slots = new Map<Topic, Slot>();
+  #full: Slot[] = [];
+
+  /** Topics that have a sample waiting. */
+  get size(): number {
+    return this.#full.length;
+  }
+
+  /** Keeps a copy of the sample. Returns whether it took the place of one that was waiting. */
+  put(sample: BorrowedSample): boolean {
+    const length = sample.end - sample.start;
+    let slot = this.#slots.get(sample.topic);
+    if (!slot) {
+      slot = { ...sample, bytes: new Uint8Array(length), full: false };
+      this.#slots.set(sample.topic, slot);
+    } else if (slot.bytes.length < length) {
+      slot.bytes = new Uint8Array(length);
+    }
+    slot.bytes.set(sample.bytes.subarray(sample.start, sample.end));
+    slot.start = 0;
+    slot.end = length;
+    slot.offset = sample.offset;
+    slot.timeUs = sample.timeUs;
+    slot.session = sample.session;
+    if (slot.full) return true;
+    slot.full = true;
+    this.#full.push(slot);
+    return false;
+  }
+
+  /** Hands out every waiting sample, lent, in the order in which the topics came up, and forgets them. */
+  drain(take: (sample: BorrowedSample) => void): void {
+    const full = this.#full;
+    this.#full = [];
+    for (const slot of full) {
+      slot.full = false;
+      take(slot);
+    }
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    for (const slot of this.#full) slot.full = false;
+    this.#full = [];
+  }
+}
