@@ -8,7 +8,7 @@
  * @module
  */
 import type { Counters } from "./counters.ts";
-import { PatternSet } from "./pattern.ts";
+import type { PatternSet } from "./pattern.ts";
 import type { Recorder } from "./recording.ts";
 import type { BorrowedSample, SampleListener } from "./sample.ts";
 import { Topic, type TopicDescription } from "./topic.ts";
@@ -40,7 +40,7 @@ export class Hub {
   #byId = new Map<number, Topic>();
   #lastId = 0;
   #listeners = new Set<PatternListener>();
-  #commits = new Map<number, CommitListener>();
+  #commits = new Map<Topic, CommitListener>();
   #sample: BorrowedSample | undefined;
 
   constructor(options: { epoch: string; recorder: Recorder; counters: Counters }) {
@@ -170,13 +170,17 @@ export class Hub {
   /** The recorder's word that an event is on disk. */
   committed(sample: BorrowedSample, producer: string, sequence: number): void {
     this.#deliver(sample);
-    this.#commits.get(sample.session)?.(sample, producer, sequence);
+    this.#commits.get(sample.topic)?.(sample, producer, sequence);
   }
 
-  /** Has the commits of events that `session` published told to `listener`; undefined ends that. */
-  onCommit(session: number, listener: CommitListener | undefined): void {
-    if (listener) this.#commits.set(session, listener);
-    else this.#commits.delete(session);
+  /** Has the commits of a topic's events told to `listener`, in place of a former one. */
+  onCommit(topic: Topic, listener: CommitListener): void {
+    this.#commits.set(topic, listener);
+  }
+
+  /** Ends {@link onCommit}, unless another listener has taken the place. */
+  offCommit(topic: Topic, listener: CommitListener): void {
+    if (this.#commits.get(topic) === listener) this.#commits.delete(topic);
   }
 
   /** Leaves out `count` offsets of an event topic that its source has lost; listeners are told before the next event. */

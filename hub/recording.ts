@@ -28,6 +28,8 @@ export interface Recorder {
   event(sample: BorrowedSample, producer: string, sequence: number): boolean;
   /** Last sequence on disk of a producer on a topic; 0 when none. Known without waiting. */
   lastSequence(topic: Topic, producer: string): number;
+  /** The same, counting what was taken and is still on its way to disk: what a retransmission is known by. */
+  acceptedSequence(topic: Topic, producer: string): number;
   /** Resolves when all that was given so far is committed. */
   flush(): Promise<void>;
 }

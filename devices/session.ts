@@ -1,0 +1,419 @@
+/**
+ * A device session: from `hello` to the last word, across connections that break and come back.
+ *
+ * @module
+ */
+import { decodeAck } from "../protocol/ack.ts";
+import { BatchWriter, FRAME } from "../protocol/batch.ts";
+import { CLOSE, type CloseCode } from "../protocol/close_codes.ts";
+import {
+  type DeviceMessage,
+  parseDeviceMessage,
+  PROTOCOL_VERSION,
+  type ToDevice,
+} from "../protocol/control.ts";
+import { ProtocolError } from "../protocol/errors.ts";
+import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
+import type { Principal } from "../hub/access.ts";
+import { newResumeToken } from "../hub/resumption.ts";
+import type { SessionRecord } from "../hub/session_log.ts";
+import { Tally } from "../hub/tally.ts";
+import type { Topic } from "../hub/topic.ts";
+import type { Watched } from "../transport/liveness.ts";
+import type { Transport, TransportClosed, TransportHandlers } from "../transport/transport.ts";
+import { ChannelTable, declarationProblem, describe } from "./channel_table.ts";
+import { ClockSync } from "./clock_sync.ts";
+import type { DeviceContext, EnrolmentTicket } from "./context.ts";
+import type { LiveDevice } from "./directory.ts";
+import type { DownlinkTarget } from "./downlink.ts";
+import { Uplink } from "./uplink.ts";
+
+type Message<T extends DeviceMessage["type"]> = Extract<DeviceMessage, { type: T }>;
+
+/** What outlives a broken connection. */
+export interface ResumableDevice {
+  device: string;
+  record: SessionRecord;
+  tally: Tally;
+  producer: string;
+  /** Why the connection ended; the session's end reason if nobody comes back. */
+  reason: string;
+}
+
+type Stage =
+  | { at: "hello" }
+  | { at: "enrolling"; ticket: EnrolmentTicket; hello: Message<"hello"> }
+  | { at: "open"; open: OpenSession }
+  | { at: "closed" };
+
+interface OpenSession {
+  principal: Principal;
+  device: string;
+  record: SessionRecord;
+  tally: Tally;
+  resumeToken: string;
+  producer: string;
+  uplink: Uplink;
+  stopRevoked: () => void;
+}
+
+/** How often the gateway asks for a device's clock, in milliseconds. */
+const CLOCK_EVERY_MS = 10_000;
+
+/** One device on one connection. */
+export class DeviceSession implements TransportHandlers, Watched, LiveDevice, DownlinkTarget {
+  heardMs = 0;
+  /** Device's name; empty before `welcome`. */
+  device = "";
+  /** Session's id; empty before `welcome`. */
+  sessionId = "";
+  #stage: Stage = { at: "hello" };
+  readonly #channels = new ChannelTable();
+  readonly #clockSync = new ClockSync();
+  readonly #downWriter = new BatchWriter({ maxBytes: MAX_MESSAGE_BYTES });
+  readonly #numbers = new Map<Topic, number>();
+  #helloTimer: ReturnType<typeof setTimeout> | undefined;
+  #clockTimer: ReturnType<typeof setInterval> | undefined;
+
+  /** @param principal Who the token says it is; undefined for a device that has none yet and may ask to be enrolled. */
+  constructor(
+    readonly context: DeviceContext,
+    readonly transport: Transport,
+    readonly principal: Principal | undefined,
+  ) {
+    this.#helloTimer = setTimeout(
+      () => this.end(CLOSE.helloTimeout, `no hello within ${context.helloTimeoutMs} ms`),
+      context.helloTimeoutMs,
+    );
+    context.liveness.add(this);
+  }
+
+  get transportKind(): string {
+    return this.transport.kind;
+  }
+
+  get remote(): string {
+    return this.transport.remote;
+  }
+
+  binary(bytes: Uint8Array): void {
+    this.heardMs = this.context.liveness.nowMs();
+    this.#guard(() => {
+      const stage = this.#stage;
+      if (stage.at === "closed") return;
+      if (stage.at !== "open") {
+        throw new ProtocolError(CLOSE.protocolOrder, "binary message before `welcome`");
+      }
+      if (bytes[0] === FRAME.batch) stage.open.uplink.batch(bytes);
+      else if (bytes[0] === FRAME.ack) this.#acked(bytes);
+      else throw new ProtocolError(CLOSE.badFrame, `unknown frame kind ${bytes[0] ?? "(empty message)"}`);
+    });
+  }
+
+  text(text: string): void {
+    this.heardMs = this.context.liveness.nowMs();
+    this.#guard(() => {
+      if (this.#stage.at !== "closed") this.#control(parseDeviceMessage(text));
+    });
+  }
+
+  closed(info: TransportClosed): void {
+    const code = Object.values(CLOSE).find((entry) => entry.code === info.code);
+    const lost = code === undefined && info.code !== 1005;
+    this.#finish(code?.name ?? (lost ? "connection_lost" : "normal"), lost);
+  }
+
+  ping(): void {
+    this.#send({ type: "ping" });
+  }
+
+  dead(): void {
+    const silentMs = Math.round(this.context.liveness.nowMs() - this.heardMs);
+    this.#closeWith(CLOSE.idle, `nothing heard for ${silentMs} ms`, true);
+  }
+
+  end(close: CloseCode, reason: string): void {
+    this.#closeWith(close, reason, false);
+  }
+
+  deliver(topic: Topic, offset: number, timeUs: number, payload: Uint8Array): void {
+    const number = this.#numbers.get(topic);
+    if (number === undefined) return;
+    this.#downWriter.add(number, offset, timeUs, payload);
+    this.transport.send(this.#downWriter.takeBorrowed(), "control");
+  }
+
+  #control(message: DeviceMessage): void {
+    switch (message.type) {
+      case "hello":
+        return this.#hello(message);
+      case "ping":
+        return this.#send({ type: "pong", ...(message.id === undefined ? {} : { id: message.id }) });
+      case "pong":
+        return;
+      case "clock":
+        return this.#send({ type: "clock_reply", t: message.t, at: this.context.clock.nowUs() });
+      case "bye":
+        return this.end(CLOSE.normal, message.reason ?? "bye");
+      case "clock_reply":
+        return this.#clockReply(this.#open(message.type), message);
+      case "advertise":
+        return this.#advertise(this.#open(message.type), message);
+      case "unadvertise":
+        return this.#unadvertise(message);
+      case "result":
+        return this.#result(this.#open(message.type), message);
+      case "error":
+        return this.#open(message.type).record.event("peer_error", {
+          code: message.code,
+          message: message.message,
+        });
+      case "offer":
+      case "answer":
+      case "candidate":
+      case "reject":
+        return this.#send({ type: "reject", reason: "this gateway has no WebRTC transport" });
+      default:
+        message satisfies never;
+    }
+  }
+
+  #open(type: string): OpenSession {
+    if (this.#stage.at === "open") return this.#stage.open;
+    throw new ProtocolError(CLOSE.protocolOrder, `${type} before \`welcome\``);
+  }
+
+  #hello(hello: Message<"hello">): void {
+    if (this.#stage.at !== "hello") throw new ProtocolError(CLOSE.protocolOrder, "a second hello");
+    clearTimeout(this.#helloTimer);
+    if (this.principal) return this.#welcome(hello, this.principal);
+    const { enrolment } = this.context;
+    if (!hello.enrol || !enrolment) {
+      throw new ProtocolError(CLOSE.unauthorized, "no token; a new device asks with `hello.enrol`");
+    }
+    const ticket = enrolment.request({ ...hello.enrol, remote: this.remote });
+    this.#stage = { at: "enrolling", ticket, hello };
+    this.#send({ type: "enrolment", status: "pending", code: ticket.code });
+    ticket.decided.then(
+      ({ token, principal }) => {
+        if (this.#stage.at !== "enrolling") return;
+        this.#send({ type: "enrolled", device: principal.device!, token });
+        this.#welcome(hello, principal);
+      },
+      (error: Error) => this.end(CLOSE.rejected, error.message),
+    );
+  }
+
+  #welcome(hello: Message<"hello">, principal: Principal): void {
+    const { context } = this;
+    const device = principal.device!;
+    const former = hello.resume && context.resumption.take(hello.resume.session, hello.resume.token);
+    const resumed = former?.device === device ? former : undefined;
+    const record = resumed?.record ?? context.sessionLog.open({
+      role: "device",
+      device,
+      tokenId: principal.tokenId,
+      label: principal.label,
+      remote: this.remote,
+      transport: this.transport.kind,
+    });
+    const tally = resumed?.tally ?? new Tally(context.counters, "device_drops");
+    record.describe({ remote: this.remote, ...(hello.client === undefined ? {} : { client: hello.client }) });
+    if (resumed) record.event("resumed", { remote: this.remote });
+    const open: OpenSession = {
+      principal,
+      device,
+      record,
+      tally,
+      resumeToken: newResumeToken(),
+      producer: hello.producer ?? resumed?.producer ?? record.id,
+      stopRevoked: context.authorizer.onRevoked(
+        principal.tokenId,
+        () => this.end(CLOSE.unauthorized, "the token was revoked"),
+      ),
+      uplink: undefined!,
+    };
+    open.uplink = new Uplink({
+      hub: context.hub,
+      clock: context.clock,
+      channels: this.#channels,
+      tally,
+      clockSync: this.#clockSync,
+      session: record.number,
+      producer: open.producer,
+      mode: hello.clock ?? "arrival",
+      sendAck: (frame) => void this.transport.send(frame, "control"),
+    });
+    this.#stage = { at: "open", open };
+    this.device = device;
+    this.sessionId = record.id;
+    this.#send({
+      type: "welcome",
+      protocol: PROTOCOL_VERSION,
+      gateway: context.gateway,
+      epoch: context.hub.epoch,
+      session: record.id,
+      resume: open.resumeToken,
+      resumed: resumed !== undefined,
+      time: context.clock.nowUs(),
+      limits: context.limits,
+      device,
+      ...(context.iceServers === undefined ? {} : { iceServers: context.iceServers }),
+    });
+    context.directory.arrived(this);
+    // A former session of this device that waits to be taken up will not be: this one has its name now.
+    context.resumption.release(
+      (other) => other.record.close(other.reason, other.tally.totals()),
+      (other) => other.device === device,
+    );
+    this.#askClock();
+    this.#clockTimer = setInterval(() => this.#askClock(), CLOCK_EVERY_MS);
+  }
+
+  #advertise(open: OpenSession, { channels }: Message<"advertise">): void {
+    const accepted: Extract<ToDevice, { type: "advertised" }>["channels"] = [];
+    for (const declaration of channels) {
+      const problem = declarationProblem(open.device, declaration);
+      if (problem) {
+        open.tally.drop("bad_channel");
+        this.#send({
+          type: "error",
+          code: "bad_channel",
+          message: problem,
+          ref: { channel: declaration.channel },
+        });
+        continue;
+      }
+      const topic = this.context.hub.define(describe(open.device, declaration));
+      const event = topic.description.deliveryClass === "event";
+      const writable = topic.description.writable;
+      const { recorder } = this.context;
+      const last = event && !writable ? recorder.lastSequence(topic, open.producer) : 0;
+      const channel = {
+        number: declaration.channel,
+        topic,
+        event,
+        writable,
+        lastSequence: event && !writable ? recorder.acceptedSequence(topic, open.producer) : 0,
+        committedSequence: last,
+      };
+      this.#channels.set(channel);
+      accepted.push({ channel: channel.number, topic: topic.name, ...(event && !writable ? { last } : {}) });
+      if (writable) this.#numbers.set(topic, channel.number);
+      else open.uplink.advertised(channel);
+    }
+    this.#send({ type: "advertised", channels: accepted });
+    for (const { channel: number } of accepted) {
+      const channel = this.#channels.get(number)!;
+      if (channel.writable) this.context.downlink.attach(channel.topic, this);
+    }
+  }
+
+  #unadvertise({ channels }: Message<"unadvertise">): void {
+    for (const number of channels) {
+      const channel = this.#channels.get(number);
+      if (!channel) continue;
+      this.#channels.delete(number);
+      if (channel.writable) this.context.downlink.detach(channel.topic, this);
+    }
+  }
+
+  #acked(frame: Uint8Array): void {
+    for (const { channel: number, sequence } of decodeAck(frame)) {
+      const channel = this.#channels.get(number);
+      if (!channel) {
+        throw new ProtocolError(CLOSE.unknownChannel, `acknowledgement on unknown channel ${number}`);
+      }
+      if (channel.writable && !channel.event) this.context.downlink.confirmed(channel.topic, sequence);
+    }
+  }
+
+  #result(open: OpenSession, message: Message<"result">): void {
+    const channel = this.#channels.get(message.channel);
+    if (!channel?.writable || !channel.event) {
+      throw new ProtocolError(
+        CLOSE.unknownChannel,
+        `result on channel ${message.channel}, which takes no commands`,
+      );
+    }
+    const known = this.context.downlink.answered(channel.topic, message.sequence, {
+      status: message.ok ? "done" : "failed",
+      ...(message.message === undefined ? {} : { message: message.message }),
+      ...(message.value === undefined ? {} : { value: message.value }),
+    });
+    if (!known) open.tally.drop("late_result");
+  }
+
+  #askClock(): void {
+    this.#send({ type: "clock", t: this.context.clock.nowUs() });
+  }
+
+  #clockReply(open: OpenSession, { t, at }: Message<"clock_reply">): void {
+    const nowUs = this.context.clock.nowUs();
+    if (t > nowUs) return;
+    this.#clockSync.exchange(t, nowUs, at);
+    open.tally.roundTripUs = this.#clockSync.roundTripUs;
+    open.record.totals(open.tally.totals(this.transport.traffic));
+  }
+
+  /** Peer's faults become a close code and a counter; anything else is ours and ends only this session. */
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (error instanceof ProtocolError) {
+        this.context.counters.add("protocol_errors", error.close.name);
+        this.#send({ type: "error", code: error.close.name, message: error.message.slice(0, 1000) });
+        this.end(error.close, error.message);
+      } else {
+        this.context.fault(`device session ${this.device}`, error);
+        this.end(CLOSE.internal, "internal error");
+      }
+    }
+  }
+
+  #closeWith(close: CloseCode, reason: string, resumable: boolean): void {
+    if (this.#stage.at === "closed") return;
+    this.#send({ type: "bye", code: close.code, reason: reason.slice(0, 1000), reconnect: close.reconnect });
+    this.#finish(close.name, resumable, reason);
+    this.transport.close(close, reason);
+  }
+
+  #finish(name: string, resumable: boolean, detail?: string): void {
+    const stage = this.#stage;
+    if (stage.at === "closed") return;
+    this.#stage = { at: "closed" };
+    clearTimeout(this.#helloTimer);
+    clearInterval(this.#clockTimer);
+    this.context.liveness.remove(this);
+    if (stage.at === "enrolling") stage.ticket.withdraw();
+    if (stage.at === "open") this.#finishOpen(stage.open, name, resumable, detail);
+  }
+
+  #finishOpen(open: OpenSession, name: string, resumable: boolean, detail?: string): void {
+    const { context } = this;
+    const { record, tally, device, producer } = open;
+    open.stopRevoked();
+    open.uplink.close();
+    for (const channel of this.#channels) if (channel.writable) context.downlink.detach(channel.topic, this);
+    tally.retire(this.transport.traffic);
+    if (resumable) {
+      record.event("disconnected", { reason: name });
+      record.totals(tally.totals());
+      context.resumption.park(
+        record.id,
+        open.resumeToken,
+        { device, record, tally, producer, reason: name },
+        (parked) => parked.record.close(parked.reason, parked.tally.totals()),
+      );
+    } else {
+      if (detail !== undefined) record.event("closed", { reason: name, detail });
+      record.close(name, tally.totals());
+    }
+    context.directory.departed(this, name);
+  }
+
+  #send(message: ToDevice): void {
+    this.transport.send(JSON.stringify(message), "control");
+  }
+}
