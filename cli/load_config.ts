@@ -12,8 +12,17 @@ import { type Setting, settingsOf } from "./setting.ts";
 /** Every setting there is. */
 export const SETTINGS: readonly Setting[] = settingsOf(configSchema);
 
-/** Variables that are not settings of `serve` and yet ours. */
-const OTHER_VARIABLES = ["TIDEGATE_CONFIG", "TIDEGATE_URL", "TIDEGATE_TOKEN"];
+/** Variables that are not settings of `serve` and yet ours: of other commands, and of the project's own tools. */
+const OTHER_VARIABLES = [
+  "TIDEGATE_CONFIG",
+  "TIDEGATE_URL",
+  "TIDEGATE_TOKEN",
+  "TIDEGATE_CA",
+  "TIDEGATE_DEVICE",
+  "TIDEGATE_BUN",
+  "TIDEGATE_SOAK",
+  "TIDEGATE_WORKER_ROLE",
+];
 
 /** Variables of the test suite, which the program passes over. */
 const TEST_PREFIX = "TIDEGATE_TEST_";
