@@ -1,0 +1,133 @@
+/**
+ * Reads the recording from where a subscription begins until it meets the live stream.
+ *
+ * Each pass first notes where every topic stands and starts to collect what comes from there on (the tail),
+ * then has the recorder commit, then reads the recording up to exactly that mark. When the tail held all that
+ * came meanwhile, it follows and the subscription is live, with neither hole nor repeat. When it was too much,
+ * the next pass begins at the mark; each pass is shorter than the one before as long as the peer reads faster
+ * than its topics speak.
+ *
+ * @module
+ */
+import type { Position, SubscribeFrom } from "../protocol/control.ts";
+import { FEED_BATCH_BYTES } from "../hub/feed.ts";
+import type { Hub } from "../hub/hub.ts";
+import type { PatternSet } from "../hub/pattern.ts";
+import type { Recorder, RecordingReader, ReplayItem, ReplayRequest } from "../hub/recording.ts";
+import type { Topic } from "../hub/topic.ts";
+import { Tail, type TailItem } from "./tail.ts";
+
+/** What catching up needs of its subscription. */
+export interface CatchUpParts {
+  hub: Hub;
+  recorder: Pick<Recorder, "flush">;
+  reader: RecordingReader;
+  patterns: PatternSet;
+  /** Feed number of the recorded batches. */
+  feed: number;
+  /** Tells the peer of topics before their samples. */
+  announce(topics: Topic[]): void;
+  /** Tells the peer that what follows of a topic counts in this epoch. */
+  epoch(topic: Topic, epoch: string): void;
+  gap(
+    topic: Topic,
+    epoch: string,
+    from: number,
+    to: number,
+    reason: "retention" | "crash" | "epoch" | "device",
+  ): void;
+  batch(bytes: Uint8Array, samples: number): void;
+  /** Sends the newest value of those of `topics` that are state. */
+  snapshot(topics: Topic[]): void;
+  /** Resolves when the peer can take more; false when the subscription has ended. */
+  ready(): Promise<boolean>;
+}
+
+/**
+ * Runs until live.
+ *
+ * @param from A time in microseconds, or positions by topic.
+ * @param joined Called synchronously behind the last recorded and collected sample: the caller joins its feed.
+ */
+export async function catchUp(
+  parts: CatchUpParts,
+  from: Exclude<SubscribeFrom, string>,
+  joined: () => void,
+): Promise<void> {
+  const { hub } = parts;
+  const positions = new Map<string, Position>(Object.entries(from.positions ?? {}));
+  let fromUs = from.time;
+  for (;;) {
+    const tail = new Tail(parts.patterns, parts.feed, (topic) => parts.announce([topic]));
+    const topics = hub.listen(tail);
+    try {
+      const until = new Map(topics.map((topic) => [topic.id, topic.deliveredOffset]));
+      parts.announce(topics);
+      parts.snapshot(topics.filter((topic) => beginsWithNewest(topic, positions, fromUs)));
+      await parts.recorder.flush();
+      if (!await replay(parts, request(parts, topics, positions, fromUs, until))) return;
+      for (const topic of topics) {
+        positions.set(topic.name, { epoch: hub.epoch, offset: until.get(topic.id)! });
+      }
+      fromUs = undefined;
+      if (tail.overflowed) continue;
+      for (const topic of topics) parts.epoch(topic, hub.epoch);
+      for (const item of tail.take()) forward(parts, item);
+      joined();
+      return;
+    } finally {
+      hub.unlisten(tail);
+    }
+  }
+}
+
+/** A topic that the recording will say nothing of begins with its newest value, as in a snapshot. */
+function beginsWithNewest(
+  topic: Topic,
+  positions: Map<string, Position>,
+  fromUs: number | undefined,
+): boolean {
+  if (positions.has(topic.name)) return false;
+  return fromUs === undefined || (topic.newest !== undefined && topic.newest.timeUs < fromUs);
+}
+
+function request(
+  parts: CatchUpParts,
+  topics: Topic[],
+  positions: Map<string, Position>,
+  fromUs: number | undefined,
+  until: Map<number, number>,
+): ReplayRequest {
+  return {
+    topics: topics.map((topic) => {
+      const after = positions.get(topic.name);
+      return after ? { id: topic.id, after } : { id: topic.id };
+    }),
+    ...(fromUs === undefined ? {} : { fromUs }),
+    until,
+    feed: parts.feed,
+    maxBatchBytes: FEED_BATCH_BYTES,
+  };
+}
+
+/** Sends what the recording has; false when the subscription ended meanwhile. */
+async function replay(parts: CatchUpParts, what: ReplayRequest): Promise<boolean> {
+  for await (const item of parts.reader.replay(what)) {
+    if (!await parts.ready()) return false;
+    forwardRecorded(parts, item);
+  }
+  return await parts.ready();
+}
+
+function forwardRecorded(parts: CatchUpParts, item: ReplayItem): void {
+  if (item.kind === "batch") return parts.batch(item.bytes, item.samples);
+  const topic = parts.hub.topicById(item.topic);
+  if (!topic) return;
+  if (item.kind === "epoch") parts.epoch(topic, item.epoch);
+  else parts.gap(topic, item.epoch, item.from, item.to, item.reason);
+}
+
+function forward(parts: CatchUpParts, item: TailItem): void {
+  if (item.kind === "batch") parts.batch(item.bytes, item.samples);
+  else parts.gap(item.topic, parts.hub.epoch, item.from, item.to, "device");
+}

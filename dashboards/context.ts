@@ -1,0 +1,50 @@
+/**
+ * What every dashboard session shares.
+ *
+ * @module
+ */
+import type { AnnouncedLimits, Welcome } from "../protocol/control.ts";
+import type { Authorizer } from "../hub/access.ts";
+import type { Clock } from "../hub/clock.ts";
+import type { Counters } from "../hub/counters.ts";
+import type { FeedRegistry } from "../hub/feed.ts";
+import type { Hub } from "../hub/hub.ts";
+import type { Recorder, RecordingReader } from "../hub/recording.ts";
+import type { Resumption } from "../hub/resumption.ts";
+import type { SessionLog, SessionRecord } from "../hub/session_log.ts";
+import type { Tally } from "../hub/tally.ts";
+import type { TopicWriter } from "../hub/writing.ts";
+import type { Liveness } from "../transport/liveness.ts";
+import type { DashboardDirectory } from "./directory.ts";
+
+/** What outlives a broken connection. */
+export interface ResumableDashboard {
+  tokenId: string;
+  record: SessionRecord;
+  tally: Tally;
+  /** Why the connection ended; the session's end reason if nobody comes back. */
+  reason: string;
+}
+
+/** Shared parts of all dashboard sessions. */
+export interface DashboardContext {
+  hub: Hub;
+  feeds: FeedRegistry;
+  clock: Clock;
+  recorder: Pick<Recorder, "flush">;
+  reader: RecordingReader;
+  sessionLog: SessionLog;
+  authorizer: Authorizer;
+  counters: Counters;
+  liveness: Liveness;
+  limits: AnnouncedLimits;
+  /** Milliseconds that a new connection has for its `hello`. */
+  helloTimeoutMs: number;
+  gateway: string;
+  iceServers?: Welcome["iceServers"];
+  resumption: Resumption<ResumableDashboard>;
+  directory: DashboardDirectory;
+  writer: TopicWriter;
+  /** Says what went wrong on our side; never a peer's fault. */
+  fault(where: string, error: unknown): void;
+}

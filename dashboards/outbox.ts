@@ -1,0 +1,68 @@
+/**
+ * What is kept for a peer that cannot keep up: the newest value of each state topic, and for event topics the
+ * place in the recording where it has to go on.
+ *
+ * @module
+ */
+import { BatchWriter } from "../protocol/batch.ts";
+import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
+import type { PatternListener } from "../hub/hub.ts";
+import { LatestValues } from "../hub/latest_values.ts";
+import type { PatternSet } from "../hub/pattern.ts";
+import type { BorrowedSample } from "../hub/sample.ts";
+import type { Topic } from "../hub/topic.ts";
+
+/** A private, conflating outbox of one subscription. */
+export class Outbox implements PatternListener {
+  /** State samples that a newer one replaced before they could be sent. */
+  conflated = 0;
+  readonly #latest = new LatestValues();
+  /** Event topics that went on meanwhile, with the last offset that the peer has. */
+  readonly #missed = new Map<Topic, number>();
+  readonly #writer: BatchWriter;
+
+  /** @param defined Is told of topics that appear. */
+  constructor(readonly patterns: PatternSet, feed: number, readonly defined: (topic: Topic) => void) {
+    this.#writer = new BatchWriter({ maxBytes: MAX_MESSAGE_BYTES, feed });
+  }
+
+  sample(sample: BorrowedSample): void {
+    if (sample.topic.description.deliveryClass === "event") this.#miss(sample.topic, sample.offset - 1);
+    else if (this.#latest.put(sample)) this.conflated++;
+  }
+
+  missing(topic: Topic, from: number): void {
+    this.#miss(topic, from - 1);
+  }
+
+  /** Whether there are events that must come from the recording. */
+  get missedEvents(): boolean {
+    return this.#missed.size > 0;
+  }
+
+  /** Takes the event topics to be read from the recording, each with the last offset that the peer has. */
+  takeMissed(): Map<Topic, number> {
+    const missed = new Map(this.#missed);
+    this.#missed.clear();
+    return missed;
+  }
+
+  /** Sends the newest values through `send`, as many batches as it takes. */
+  drain(send: (batch: Uint8Array, samples: number) => void): void {
+    const writer = this.#writer;
+    const flush = () => {
+      const samples = writer.count;
+      if (samples > 0) send(writer.takeBorrowed(), samples);
+    };
+    this.#latest.drain(({ topic, offset, timeUs, bytes, start, end }) => {
+      if (writer.add(topic.id, offset, timeUs, bytes, start, end)) return;
+      flush();
+      writer.add(topic.id, offset, timeUs, bytes, start, end);
+    });
+    flush();
+  }
+
+  #miss(topic: Topic, lastHeld: number): void {
+    if (!this.#missed.has(topic)) this.#missed.set(topic, lastHeld);
+  }
+}
