@@ -41,6 +41,8 @@ export interface SubscriptionParts {
   ready(): Promise<boolean>;
   /** Ends the session: it can go on only from a fresh start. */
   failed(message: string): void;
+  /** The transport refused a batch: ends the session, which can go on from its positions. */
+  refused(): void;
 }
 
 /** One subscription. */
@@ -81,6 +83,10 @@ export class Subscription implements FeedMember {
 
   sent(samples: number): void {
     this.parts.tally.samplesOut += samples;
+  }
+
+  refused(): void {
+    this.parts.refused();
   }
 
   /** Ends the subscription. */
@@ -236,6 +242,7 @@ export class Subscription implements FeedMember {
 
   #batch(bytes: Uint8Array, samples: number): void {
     if (this.transport.send(bytes, "control")) this.sent(samples);
+    else this.parts.refused();
   }
 
   #gap(

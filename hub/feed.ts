@@ -22,6 +22,8 @@ export interface FeedMember {
   missing(topic: Topic, from: number, to: number): void;
   /** So many samples went out to it. */
   sent(samples: number): void;
+  /** Its transport refused a batch: it has a hole and cannot stay. */
+  refused(): void;
 }
 
 /** What makes two subscriptions the same. */
@@ -139,8 +141,13 @@ export class Feed implements PatternListener {
     const writer = this.#writer;
     if (writer.count === 0) return;
     const samples = writer.count;
-    this.#group.send(writer.takeBorrowed());
+    const refusals = this.#group.send(writer.takeBorrowed());
     for (const member of this.members) member.sent(samples);
+    if (refusals.length > 0) this.#dismiss(refusals);
+  }
+
+  #dismiss(refusals: readonly Transport[]): void {
+    for (const member of [...this.members]) if (refusals.includes(member.transport)) member.refused();
   }
 }
 

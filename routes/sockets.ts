@@ -1,0 +1,89 @@
+/**
+ * The two WebSocket endpoints: decides on each handshake before anything is upgraded.
+ *
+ * @module
+ */
+import { SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX } from "../protocol/limits.ts";
+import type { Gate } from "../access/gate.ts";
+import type { Principal } from "../hub/access.ts";
+import type { Accept } from "../transport/transport.ts";
+
+/** How a device may come in. */
+export type DeviceMode = "protocol" | "raw";
+
+/** What happens behind the handshake. */
+export interface SocketEndpoints {
+  gate: Gate;
+  /** A device; without a principal it has no token yet and may only ask to be enrolled. */
+  device(principal: Principal | undefined, mode: DeviceMode): Accept;
+  dashboard(principal: Principal): Accept;
+  /** Whether devices without a token may connect at all. */
+  enrolment: boolean;
+}
+
+/** What the handshake came to. */
+export type Handshake = { protocol?: string; accept: Accept } | Response;
+
+/** Path of the devices' endpoint. */
+export const DEVICE_PATH = "/v1/device";
+/** Path of the dashboards' endpoint. */
+export const LIVE_PATH = "/v1/live";
+
+/** Decides on WebSocket handshakes. */
+export function decideHandshake(request: Request, remote: string, endpoints: SocketEndpoints): Handshake {
+  const path = new URL(request.url).pathname;
+  if (path !== DEVICE_PATH && path !== LIVE_PATH) {
+    return refusal(404, `no WebSocket endpoint at ${path}; there are ${DEVICE_PATH} and ${LIVE_PATH}`);
+  }
+  const offered = offeredProtocols(request.headers);
+  const known = offered.includes(SUBPROTOCOL);
+  if (offered.length > 0 && !known) {
+    return refusal(400, `subprotocol ${offered.join(", ")} is not spoken here; offer ${SUBPROTOCOL}`);
+  }
+  const admission = endpoints.gate.admit({ method: request.method, headers: request.headers, remote, upgrade: true });
+  if (!admission.ok) {
+    const newDevice = path === DEVICE_PATH && known && endpoints.enrolment && admission.reason === "missing";
+    if (newDevice) return { protocol: SUBPROTOCOL, accept: endpoints.device(undefined, "protocol") };
+    return refusal(admission.status, admission.message, admission.retryAfterS);
+  }
+  const { principal } = admission;
+  const protocol = known ? { protocol: SUBPROTOCOL } : {};
+  if (path === DEVICE_PATH) {
+    if (principal.role !== "device") {
+      return refusal(403, `a ${principal.role} token cannot connect as a device; use a device's token`);
+    }
+    return { ...protocol, accept: endpoints.device(principal, known ? "protocol" : "raw") };
+  }
+  if (principal.role === "device") {
+    return refusal(403, "a device token cannot connect as a dashboard; create a dashboard token");
+  }
+  if (!known) return refusal(400, `dashboards offer the subprotocol ${SUBPROTOCOL}`);
+  return { ...protocol, accept: endpoints.dashboard(principal) };
+}
+
+/** Application protocols that the client offers; a token among them is not one. */
+function offeredProtocols(headers: Headers): string[] {
+  return (headers.get("sec-websocket-protocol") ?? "")
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "" && !entry.startsWith(TOKEN_SUBPROTOCOL_PREFIX));
+}
+
+function refusal(status: number, detail: string, retryAfterS?: number): Response {
+  return new Response(JSON.stringify({ title: TITLES[status], status, detail }), {
+    status,
+    headers: {
+      "content-type": "application/problem+json",
+      ...(status === 401 ? { "www-authenticate": 'Bearer realm="tidegate", Basic realm="tidegate"' } : {}),
+      ...(retryAfterS === undefined ? {} : { "retry-after": String(retryAfterS) }),
+    },
+  });
+}
+
+const TITLES: Record<number, string> = {
+  400: "Bad handshake",
+  401: "Not authenticated",
+  403: "Not allowed",
+  404: "No such endpoint",
+  429: "Too many attempts",
+};
