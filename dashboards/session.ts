@@ -274,7 +274,8 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
       announce: (topics, epoch) => this.#announce(topics, epoch),
       ready: () => this.#ready(),
       failed: (message) => this.#closeWith(CLOSE.internal, message, true),
-      refused: () => this.#closeWith(CLOSE.slowConsumer, `${this.transport.bufferedBytes} bytes wait unread`, true),
+      refused: () =>
+        this.#closeWith(CLOSE.slowConsumer, `${this.transport.bufferedBytes} bytes wait unread`, true),
     });
     this.#subscriptions.set(request.id, subscription);
   }

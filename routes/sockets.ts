@@ -40,7 +40,12 @@ export function decideHandshake(request: Request, remote: string, endpoints: Soc
   if (offered.length > 0 && !known) {
     return refusal(400, `subprotocol ${offered.join(", ")} is not spoken here; offer ${SUBPROTOCOL}`);
   }
-  const admission = endpoints.gate.admit({ method: request.method, headers: request.headers, remote, upgrade: true });
+  const admission = endpoints.gate.admit({
+    method: request.method,
+    headers: request.headers,
+    remote,
+    upgrade: true,
+  });
   if (!admission.ok) {
     const newDevice = path === DEVICE_PATH && known && endpoints.enrolment && admission.reason === "missing";
     if (newDevice) return { protocol: SUBPROTOCOL, accept: endpoints.device(undefined, "protocol") };
