@@ -6,6 +6,7 @@
 import { CLOSE } from "../protocol/close_codes.ts";
 import type { ChannelDeclaration } from "../protocol/control.ts";
 import { ProtocolError } from "../protocol/errors.ts";
+import { fieldsProblem } from "../protocol/fields.ts";
 import { MAX_CHANNELS } from "../protocol/limits.ts";
 import { topicProblem } from "../protocol/topics.ts";
 import type { Topic, TopicDescription } from "../hub/topic.ts";
@@ -75,10 +76,8 @@ export function declarationProblem(device: string, declaration: ChannelDeclarati
   if (declaration.topic.split("/").some((level) => level.startsWith("$"))) {
     return `topic ${JSON.stringify(declaration.topic)}: levels that start with '$' are the gateway's own`;
   }
-  if (declaration.encoding === "struct" && !declaration.fields?.length) {
-    return `channel ${declaration.channel} has encoding struct but no fields`;
-  }
-  return undefined;
+  const fields = declaration.encoding === "struct" ? fieldsProblem(declaration.fields) : undefined;
+  return fields && `channel ${declaration.channel}: ${fields}`;
 }
 
 /** A declaration as the hub's description of the topic. */

@@ -4,27 +4,13 @@
  * @module
  */
 import type { StructField } from "../protocol/control.ts";
+import { FIELD_BYTES, structBytes } from "../protocol/fields.ts";
 import { MAX_PAYLOAD_BYTES } from "../protocol/limits.ts";
 import { readF32, readF64 } from "./floats.ts";
 import { PayloadError, safeInteger, shown } from "./payload.ts";
 
 type FieldType = StructField["type"];
 type FieldValue = number | string | boolean;
-
-/** Bytes that one value of each type takes. */
-export const FIELD_BYTES: Readonly<Record<FieldType, number>> = {
-  u8: 1,
-  i8: 1,
-  u16: 2,
-  i16: 2,
-  u32: 4,
-  i32: 4,
-  u64: 8,
-  i64: 8,
-  f32: 4,
-  f64: 8,
-  bool: 1,
-};
 
 /** Range of each integer type, both ends included. */
 const RANGES: Readonly<Partial<Record<FieldType, readonly [bigint, bigint]>>> = {
@@ -37,13 +23,6 @@ const RANGES: Readonly<Partial<Record<FieldType, readonly [bigint, bigint]>>> = 
   u64: [0n, 0xffffffffffffffffn],
   i64: [-0x8000000000000000n, 0x7fffffffffffffffn],
 };
-
-/** Bytes that the fields take together. */
-export function structBytes(fields: readonly StructField[]): number {
-  let total = 0;
-  for (const { type, count = 1 } of fields) total += FIELD_BYTES[type] * count;
-  return total;
-}
 
 function readU32(bytes: Uint8Array, at: number): number {
   return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;

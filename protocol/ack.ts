@@ -43,7 +43,7 @@ export function decodeAck(frame: Uint8Array): Acknowledgement[] {
   if (frame[0] !== FRAME.ack) {
     throw new ProtocolError(
       CLOSE.badFrame,
-      `frame kind ${frame[0]} is not an acknowledgement (${FRAME.ack})`,
+      `frame kind ${frame[0] ?? "(empty message)"} is not an acknowledgement (${FRAME.ack})`,
     );
   }
   const cursor = new Cursor(frame, 1);

@@ -18,7 +18,7 @@
  */
 import { CLOSE } from "./close_codes.ts";
 import { ProtocolError } from "./errors.ts";
-import { MAX_PAYLOAD_BYTES } from "./limits.ts";
+import { MAX_PAYLOAD_BYTES, MAX_SEQUENCE } from "./limits.ts";
 import { Cursor, unzigzag, varintLength, writeVarint, zigzag } from "./varint.ts";
 
 /** First byte of each kind of binary frame. */
@@ -82,9 +82,12 @@ export class BatchWriter {
   }
 
   /**
-   * Appends a sample. Copies the payload, so `bytes` may be borrowed.
+   * Appends a sample. Copies the payload, so `bytes` may be borrowed. Whole microseconds are written.
    *
-   * @returns false, with nothing changed, when the batch would grow past `maxBytes`: take it and add again.
+   * @returns false, with nothing changed, when the batch cannot hold it: it would grow past `maxBytes`, or the
+   * time cannot be told from the batch's base time. Take the batch and add again. When `count` was 0, the sample
+   * is above `maxBytes` or {@link MAX_PAYLOAD_BYTES} by itself and no batch can hold it.
+   * @throws {RangeError} when a number is negative, not a number, or above 2^53 - 1.
    */
   add(
     channel: number,
@@ -94,9 +97,20 @@ export class BatchWriter {
     start = 0,
     end: number = bytes.length,
   ): boolean {
+    if (
+      !(channel >= 0 && sequence >= 0 && sequence <= MAX_SEQUENCE && timeUs >= 0 && timeUs <= MAX_SEQUENCE)
+    ) {
+      throw new RangeError(
+        `channel ${channel}, sequence ${sequence} and time ${timeUs} must be from 0 to ${MAX_SEQUENCE}`,
+      );
+    }
     const size = end - start;
     const empty = this.count === 0;
+    timeUs = Math.floor(timeUs);
+    // A base time of 0 says "stamp on arrival" for the whole batch, and a zigzag delta reaches only half the range.
+    if (!empty && this.#baseUs === 0 && timeUs !== 0) return false;
     const delta = empty ? 0 : zigzag(timeUs - this.#baseUs);
+    if (delta > MAX_SEQUENCE || size > MAX_PAYLOAD_BYTES) return false;
     const from = empty ? FIXED_HEADER_BYTES + varintLength(this.#feed) : this.length;
     const total = from + varintLength(channel) + varintLength(sequence) + varintLength(delta) +
       varintLength(size) + size;

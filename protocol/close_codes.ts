@@ -117,3 +117,16 @@ export const CLOSE = {
 export function closeCode(code: number): CloseCode | undefined {
   return Object.values(CLOSE).find((entry) => entry.code === code);
 }
+
+/** Codes with which a WebSocket implementation itself ends a connection on a peer that breaks RFC 6455: coming back would break it again. */
+const WEBSOCKET_FAULTS: readonly number[] = [1002, 1003, 1007, 1010];
+
+/**
+ * Whether to connect again after a connection ended with `code`, known or not: codes of later versions follow
+ * the ranges of this one, and what the network did (1005, 1006, 1011 …) passes.
+ */
+export function shouldReconnect(code: number): boolean {
+  const known = closeCode(code);
+  if (known) return known.reconnect;
+  return !WEBSOCKET_FAULTS.includes(code) && code < 4500;
+}

@@ -10,7 +10,10 @@ import {
   MAX_CHANNEL_NUMBER,
   MAX_CHANNELS,
   MAX_CONTROL_BYTES,
+  MAX_CONTROL_NESTING,
   MAX_PATTERNS,
+  MAX_PAYLOAD_BYTES,
+  MAX_SCHEMA_BYTES,
   MAX_TOPIC_BYTES,
 } from "./limits.ts";
 import {
@@ -19,6 +22,7 @@ import {
   boolean,
   either,
   integer,
+  json,
   number,
   object,
   type Of,
@@ -28,6 +32,7 @@ import {
   type Shape,
   string,
 } from "./shape.ts";
+import { utf8Length } from "./utf8.ts";
 
 /** Version of the protocol that this module speaks. */
 export const PROTOCOL_VERSION = 1;
@@ -93,8 +98,8 @@ const channelDeclaration = object({
   unit: optional(string(32)),
   /** Fields of encoding `struct`. */
   fields: optional(array(structField, 256)),
-  /** JSON Schema or any other description; carried, not checked. */
-  schema: optional(anything),
+  /** JSON Schema or any other description; carried, not checked but for its size. */
+  schema: optional(json(MAX_SCHEMA_BYTES)),
   /** true: others write it and the device receives it. With class `state` a desired value, with `event` a command. */
   writable: optional(boolean),
 });
@@ -187,7 +192,7 @@ const deviceMessages = {
     sequence,
     ok: boolean,
     message: optional(text),
-    value: optional(anything),
+    value: optional(json(MAX_PAYLOAD_BYTES)),
   }),
   ...shared,
 };
@@ -375,6 +380,50 @@ const toDashboard = {
 /** What the gateway may say to a dashboard. */
 export type ToDashboard = Of<typeof toDashboard[keyof typeof toDashboard]>;
 
+/** Whether brackets nest deeper than the limit, without parsing: parsing is what must not happen then. */
+function nestsTooDeep(message: string): boolean {
+  if (message.length <= 2 * MAX_CONTROL_NESTING) return false;
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < message.length; i++) {
+    const unit = message.charCodeAt(i);
+    if (inString) {
+      if (unit === 0x5c) i++; // a backslash: what follows cannot end the string
+      else if (unit === 0x22) inString = false;
+    } else if (unit === 0x22) inString = true;
+    else if (unit === 0x5b || unit === 0x7b) {
+      if (++depth > MAX_CONTROL_NESTING) return true;
+    } else if (unit === 0x5d || unit === 0x7d) depth--;
+  }
+  return false;
+}
+
+function checkSize(message: string): void {
+  const bytes = message.length * 3 <= MAX_CONTROL_BYTES ? 0 : utf8Length(message);
+  if (bytes > MAX_CONTROL_BYTES) {
+    throw new ProtocolError(
+      CLOSE.limitExceeded,
+      `control message of ${bytes} bytes is above the limit of ${MAX_CONTROL_BYTES}`,
+    );
+  }
+  if (nestsTooDeep(message)) {
+    throw new ProtocolError(
+      CLOSE.badMessage,
+      `control message nests deeper than the limit of ${MAX_CONTROL_NESTING}`,
+    );
+  }
+}
+
+function parsed(message: string): unknown {
+  checkSize(message);
+  try {
+    return JSON.parse(message);
+  } catch (error) {
+    const why = (error as Error).message.slice(0, 200);
+    throw new ProtocolError(CLOSE.badMessage, `control message is not JSON: ${why}`);
+  }
+}
+
 /**
  * Reads one control message.
  *
@@ -383,24 +432,16 @@ export type ToDashboard = Of<typeof toDashboard[keyof typeof toDashboard]>;
  */
 function parser<T extends { type: string }>(shapes: Record<string, Shape<unknown>>): (message: string) => T {
   return (message) => {
-    if (message.length > MAX_CONTROL_BYTES) {
-      throw new ProtocolError(
-        CLOSE.limitExceeded,
-        `control message of ${message.length} characters is above the limit of ${MAX_CONTROL_BYTES}`,
-      );
-    }
-    let value: unknown;
-    try {
-      value = JSON.parse(message);
-    } catch (error) {
-      throw new ProtocolError(CLOSE.badMessage, `control message is not JSON: ${(error as Error).message}`);
-    }
-    const type = (value as { type?: unknown } | null)?.type;
+    const value = parsed(message);
+    const type = typeof value === "object" && value !== null && Object.hasOwn(value, "type")
+      ? (value as { type: unknown }).type
+      : undefined;
     const shape = typeof type === "string" && Object.hasOwn(shapes, type) ? shapes[type] : undefined;
     if (!shape) {
+      const got = (JSON.stringify(type) ?? "nothing").slice(0, 80);
       throw new ProtocolError(
         CLOSE.badMessage,
-        `control message has type ${JSON.stringify(type)}; known are ${Object.keys(shapes).join(", ")}`,
+        `type: expected one of ${Object.keys(shapes).join(", ")}, got ${got}`,
       );
     }
     return shape(value, "") as T;

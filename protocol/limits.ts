@@ -20,6 +20,12 @@ export const MAX_PAYLOAD_BYTES = 131_072;
 /** Largest JSON control message, in bytes: a subscription that resumes thousands of topics fits. */
 export const MAX_CONTROL_BYTES = 262_144;
 
+/** Deepest nesting of arrays and objects in a control message: some engines' JSON functions recurse, and a deep message would take their stack. */
+export const MAX_CONTROL_NESTING = 64;
+
+/** Largest `schema` of a channel, in bytes of its JSON; it travels in every announcement of the channel. */
+export const MAX_SCHEMA_BYTES = 32_768;
+
 /** Channels that one device may have advertised at a time. */
 export const MAX_CHANNELS = 4_096;
 

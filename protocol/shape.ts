@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { CLOSE } from "./close_codes.ts";
+import { CLOSE, type CloseCode } from "./close_codes.ts";
 import { ProtocolError } from "./errors.ts";
+import { utf8Length } from "./utf8.ts";
 
 /** Checks `value`, found at `path`, and returns it typed. */
 export type Shape<T> = (value: unknown, path: string) => T;
@@ -13,11 +14,22 @@ export type Shape<T> = (value: unknown, path: string) => T;
 /** The type that a shape yields. */
 export type Of<S> = S extends Shape<infer T> ? T : never;
 
+/** Characters of a path or value that an error repeats: the peer chose them, and may have chosen many. */
+const MAX_SHOWN = 80;
+
+/** Throws; `path` is cut so that the message always fits into an `error` message. */
+function refuse(close: CloseCode, path: string, problem: string): never {
+  const shown = path.length > MAX_SHOWN ? `${path.slice(0, MAX_SHOWN)}…` : path || "message";
+  throw new ProtocolError(close, `${shown}: ${problem}`);
+}
+
 function wrong(path: string, wanted: string, value: unknown): never {
-  const got = typeof value === "object" || typeof value === "string"
-    ? (JSON.stringify(value) ?? "nothing").slice(0, 80)
+  const got = value === undefined
+    ? "nothing"
+    : typeof value === "object" || typeof value === "string"
+    ? JSON.stringify(value).slice(0, MAX_SHOWN)
     : String(value);
-  throw new ProtocolError(CLOSE.badMessage, `${path}: expected ${wanted}, got ${got}`);
+  refuse(CLOSE.badMessage, path, `expected ${wanted}, got ${got}`);
 }
 
 /** A string of at most `max` UTF-16 units. */
@@ -25,10 +37,7 @@ export function string(max: number): Shape<string> {
   return (value, path) => {
     if (typeof value !== "string") wrong(path, "a string", value);
     if (value.length > max) {
-      throw new ProtocolError(
-        CLOSE.badMessage,
-        `${path}: ${value.length} characters are above the limit of ${max}`,
-      );
+      refuse(CLOSE.badMessage, path, `${value.length} characters are above the limit of ${max}`);
     }
     return value;
   };
@@ -50,7 +59,7 @@ export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): Sha
     if (!Number.isSafeInteger(value) || (value as number) < min || (value as number) > max) {
       wrong(path, `a whole number from ${min} to ${max}`, value);
     }
-    return value as number;
+    return (value as number) + 0; // -0 becomes 0
   };
 }
 
@@ -60,6 +69,17 @@ export const boolean: Shape<boolean> = (value, path) =>
 
 /** Any JSON value. */
 export const anything: Shape<unknown> = (value) => value;
+
+/** Any JSON value of at most `maxBytes` when written as JSON. */
+export function json(maxBytes: number): Shape<unknown> {
+  return (value, path) => {
+    const bytes = value === undefined ? 0 : utf8Length(JSON.stringify(value));
+    if (bytes > maxBytes) {
+      refuse(CLOSE.limitExceeded, path, `${bytes} bytes of JSON are above the limit of ${maxBytes}`);
+    }
+    return value;
+  };
+}
 
 /** One of the given strings. */
 export function oneOf<const T extends readonly string[]>(...options: T): Shape<T[number]> {
@@ -74,25 +94,23 @@ export function array<T>(item: Shape<T>, max: number): Shape<T[]> {
   return (value, path) => {
     if (!Array.isArray(value)) wrong(path, "an array", value);
     if (value.length > max) {
-      throw new ProtocolError(
-        CLOSE.limitExceeded,
-        `${path}: ${value.length} items are above the limit of ${max}`,
-      );
+      refuse(CLOSE.limitExceeded, path, `${value.length} items are above the limit of ${max}`);
     }
     return value.map((entry, i) => item(entry, `${path}[${i}]`));
   };
 }
 
-/** An object whose values all have one shape. */
+/**
+ * An object whose values all have one shape. Keys are the peer's: look them up with `Object.hasOwn`, or go
+ * through the entries.
+ */
 export function record<T>(item: Shape<T>, max: number): Shape<Record<string, T>> {
   return (value, path) => {
     const entries = Object.entries(plainObject(value, path));
     if (entries.length > max) {
-      throw new ProtocolError(
-        CLOSE.limitExceeded,
-        `${path}: ${entries.length} entries are above the limit of ${max}`,
-      );
+      refuse(CLOSE.limitExceeded, path, `${entries.length} entries are above the limit of ${max}`);
     }
+    // fromEntries defines own properties, so that a key `__proto__` is a key like any other.
     return Object.fromEntries(entries.map(([key, entry]) => [key, item(entry, `${path}.${key}`)]));
   };
 }
@@ -137,14 +155,19 @@ export function object<F extends Fields>(fields: F): Shape<ObjectOf<F>> {
   };
 }
 
-/** The first of the shapes that fits. */
+/** The first of the shapes that fits. When none does, the error says what each of them expected. */
 export function either<A, B>(a: Shape<A>, b: Shape<B>): Shape<A | B> {
   return (value, path) => {
     try {
       return a(value, path);
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      return b(value, path);
+    } catch (first) {
+      if (!(first instanceof ProtocolError)) throw first;
+      try {
+        return b(value, path);
+      } catch (second) {
+        if (!(second instanceof ProtocolError) || second.close !== first.close) throw second;
+        throw new ProtocolError(second.close, `${first.message}; or ${second.message}`);
+      }
     }
   };
 }

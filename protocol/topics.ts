@@ -5,8 +5,7 @@
  * @module
  */
 import { MAX_DEVICE_NAME, MAX_TOPIC_BYTES, MAX_TOPIC_LEVELS } from "./limits.ts";
-
-const encoder = new TextEncoder();
+import { utf8Length } from "./utf8.ts";
 
 /** What is wrong with `name` as a device name, or undefined when nothing is. */
 export function deviceNameProblem(name: string): string | undefined {
@@ -23,7 +22,7 @@ export function deviceNameProblem(name: string): string | undefined {
 }
 
 function levelsProblem(text: string, what: string): string | undefined {
-  const size = encoder.encode(text).length;
+  const size = utf8Length(text);
   if (size === 0) return `a ${what} must not be empty`;
   if (size > MAX_TOPIC_BYTES) return `a ${what} of ${size} bytes is above the limit of ${MAX_TOPIC_BYTES}`;
   const levels = text.split("/");
@@ -31,6 +30,8 @@ function levelsProblem(text: string, what: string): string | undefined {
     return `a ${what} of ${levels.length} levels is above the limit of ${MAX_TOPIC_LEVELS}`;
   }
   if (levels.includes("")) return `${what} ${JSON.stringify(text)} has an empty level`;
+  // Stored or sent, a lone surrogate becomes U+FFFD: two topics would become one.
+  if (!text.isWellFormed()) return `${what} ${JSON.stringify(text)} holds half a surrogate pair`;
   // deno-lint-ignore no-control-regex -- control characters are what is refused here
   if (/[\u0000-\u001f\u007f]/.test(text)) return `${what} ${JSON.stringify(text)} holds a control character`;
   return undefined;
