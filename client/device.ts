@@ -1,0 +1,449 @@
+/**
+ * A device: publishes samples, takes what others write to it.
+ *
+ * @module
+ */
+import { decodeAck } from "../protocol/ack.ts";
+import { FRAME } from "../protocol/batch.ts";
+import { parseToDevice, type ToDevice, type Welcome } from "../protocol/control.ts";
+import { MAX_PAYLOAD_BYTES } from "../protocol/limits.ts";
+import { type Backoff, DEFAULT_BACKOFF } from "./backoff.ts";
+import { ChannelRegistry } from "./channel_registry.ts";
+import type {
+  Channel,
+  ChannelOptions,
+  ChannelRecord,
+  EventChannel,
+  PublishOptions,
+  StateChannel,
+  WritableOptions,
+} from "./device_channel.ts";
+import { Downlink } from "./downlink.ts";
+import { endpointUrl, PATHS, subprotocols } from "./endpoint.ts";
+import { type Environment, environment } from "./environment.ts";
+import { ClosedError, RefusedError } from "./errors.ts";
+import { EventLane, type OverflowPolicy } from "./event_lane.ts";
+import { Session } from "./session.ts";
+import { StateLane } from "./state_lane.ts";
+import { reportFault, type Status, type StatusListener } from "./status.ts";
+import type { EventStorage, StoredTopic } from "./storage.ts";
+import type { ClientTransport, Dial } from "./transport.ts";
+import { Uplink } from "./uplink.ts";
+import { encoderOf, type Value } from "./value.ts";
+import { webSocketDial } from "./websocket.ts";
+
+/** How a device connects. */
+export interface DeviceOptions {
+  /** The gateway: `https://host:port`. In a page it defaults to the gateway that served the page. */
+  url?: string | URL;
+  /** Without one the device can only ask to be enrolled. */
+  token?: string;
+  /** Name and version of the program, for the gateway's record. */
+  client?: string;
+  /**
+   * Names the sequence space of the events. Default: a fresh one for each run, or the one in `storage`. Two
+   * devices, or two running programs, must never share one.
+   */
+  producer?: string;
+  /** Keeps unconfirmed events beyond the end of the program. Default: in memory only. */
+  storage?: EventStorage;
+  /** Asks to be enrolled under this name; `onEnrolled` is given the token. */
+  enrol?: { device: string; description?: string };
+  onEnrolled?: (device: string, token: string) => void;
+  /** Longest time that a sample waits for company in a batch, in milliseconds; 0 sends each at once. Default 5. */
+  flushMs?: number;
+  /** Bytes of events to hold at most while they are not confirmed. Default 8 MiB. */
+  bufferBytes?: number;
+  /** What happens to an event that does not fit: `reject` (default), or `drop-oldest` (not with storage). */
+  overflow?: OverflowPolicy;
+  backoff?: Partial<Backoff>;
+  /** The gateway complained, or a handler of a desired value failed. */
+  onError?: (error: Error) => void;
+  environment?: Partial<Environment>;
+  /** Another way to the gateway than a WebSocket. */
+  dial?: Dial;
+}
+
+/** What a device has done and not done. */
+export interface DeviceStats {
+  /** Events that wait to be confirmed. */
+  pendingEvents: number;
+  pendingBytes: number;
+  /** Events refused or dropped for lack of room. */
+  overflowedEvents: number;
+  /** State samples replaced by newer ones before they were sent. */
+  conflatedSamples: number;
+}
+
+const DEFAULT_FLUSH_MS = 5;
+const DEFAULT_BUFFER_BYTES = 8_388_608;
+
+/** How long `close` waits for events to be confirmed, in milliseconds, unless told otherwise. */
+const DEFAULT_DRAIN_MS = 2_000;
+
+/** Connects a device. It keeps itself connected until `close()`, or until the gateway turns it away for good. */
+export function connectDevice(options: DeviceOptions): Device {
+  return new Device(options);
+}
+
+/**
+ * A connected device.
+ *
+ * @example
+ * ```ts
+ * import { connectDevice } from "./mod.ts";
+ *
+ * const device = connectDevice({ url: "http://127.0.0.1:8080", token: "…" });
+ * const temperature = device.channel({ topic: "temperature", encoding: "f64", unit: "°C" });
+ * const alarms = device.channel({ topic: "alarms", class: "event", encoding: "json" });
+ * temperature.publish(21.5);
+ * await alarms.publish({ level: "high" }); // on the gateway's disk
+ * await device.close();
+ * ```
+ */
+export class Device implements AsyncDisposable {
+  readonly #session: Session;
+  readonly #env: Environment;
+  readonly #options: DeviceOptions;
+  readonly #registry: ChannelRegistry;
+  readonly #uplink: Uplink;
+  readonly #states: StateLane;
+  readonly #events: EventLane;
+  readonly #downlink: Downlink;
+  #producer: string;
+  #restored: Record<string, StoredTopic> = {};
+  #maxPayloadBytes = MAX_PAYLOAD_BYTES;
+  #epoch: string | undefined;
+  #name: string | undefined;
+  #waiting: (() => void)[] = [];
+
+  constructor(options: DeviceOptions) {
+    if (options.storage && options.overflow === "drop-oldest") {
+      throw new TypeError("overflow drop-oldest cannot go with storage: a stored event keeps its number");
+    }
+    const env = environment(options.environment);
+    this.#options = options;
+    this.#env = env;
+    this.#producer = options.producer ?? env.uniqueName();
+    this.#session = new Session({
+      hello: () => this.#hello(),
+      opened: (welcome, transport) => this.#opened(welcome, transport),
+      text: (text) => this.#message(parseToDevice(text)),
+      binary: (bytes) => this.#binary(bytes),
+      lost: () => this.#lost(),
+      closed: (error) => this.#closed(error),
+      enrolled: (device, token) => options.onEnrolled?.(device, token),
+    }, { env, dial: this.#dial(), backoff: { ...DEFAULT_BACKOFF, ...options.backoff } });
+    const toGatewayUs = (localUs: number) => this.#session.clock.toGatewayUs(localUs);
+    this.#registry = new ChannelRegistry(
+      env,
+      (channels) => this.#session.send({ type: "advertise", channels }),
+    );
+    this.#uplink = new Uplink(env, options.flushMs ?? DEFAULT_FLUSH_MS, () => this.#pump());
+    this.#states = new StateLane(this.#uplink, toGatewayUs);
+    this.#events = new EventLane(this.#uplink, {
+      bufferBytes: options.bufferBytes ?? DEFAULT_BUFFER_BYTES,
+      overflow: options.overflow ?? "reject",
+      storage: options.storage,
+      restored: options.storage ? this.#restore(options.storage) : Promise.resolve(),
+      toGatewayUs,
+      roomMade: () => this.#wake(),
+      failed: (error) => this.#complain(error),
+    });
+    this.#downlink = new Downlink({
+      channel: (number) => this.#registry.get(number),
+      sendAck: (frame) => this.#whenOpen(() => this.#session.sendFrame(frame, "control")),
+      sendResult: (result) => this.#whenOpen(() => this.#session.send(result)),
+      failed: (topic, error) =>
+        this.#complain(new Error(`desired value of ${topic} was not applied`, { cause: error })),
+    });
+    if (!options.storage) this.#session.start();
+  }
+
+  get status(): Status {
+    return this.#session.board.status;
+  }
+
+  /** Tells `listener` the status now and at each change; the returned function stops that. */
+  onStatus(listener: StatusListener): () => void {
+    return this.#session.board.watch(listener);
+  }
+
+  /** Resolves when the session is open; rejects with {@link ClosedError} when it never will be. */
+  opened(): Promise<void> {
+    return this.#session.opened();
+  }
+
+  /** The device's name, as its token says; undefined before the first welcome. */
+  get name(): string | undefined {
+    return this.#name;
+  }
+
+  /** Gateway time now, microseconds since 1970. `status.clockErrorMs` bounds its error. */
+  nowUs(): number {
+    return this.#session.nowUs();
+  }
+
+  /** Counts of what waits and what was left out. */
+  get stats(): DeviceStats {
+    return {
+      pendingEvents: this.#events.size,
+      pendingBytes: this.#events.bytes,
+      overflowedEvents: this.#events.overflowed,
+      conflatedSamples: this.#states.conflated,
+    };
+  }
+
+  /**
+   * Declares a channel: something the device publishes or, with `writable`, something that others write.
+   *
+   * @throws {TypeError} when the topic is not valid or has a channel already.
+   */
+  channel(options: WritableOptions): Channel;
+  channel(options: ChannelOptions<"event"> & { class: "event" }): EventChannel;
+  channel(options: ChannelOptions<"state">): StateChannel;
+  channel(options: ChannelOptions | WritableOptions): Channel {
+    this.#assertOpen();
+    const record = this.#registry.add(options);
+    const channel = {
+      topic: options.topic,
+      get status() {
+        return record.status;
+      },
+      close: () => this.#withdraw(record),
+    };
+    if (record.options.writable) return channel;
+    const encode = encoderOf(options.encoding ?? "raw", options.fields);
+    if (record.class === "event") {
+      const stored = this.#restored[options.topic];
+      if (stored) this.#refill(record, stored);
+      this.#events.add(record);
+    }
+    const publish = (value: Value, { timeUs }: PublishOptions = {}) =>
+      this.#publish(record, encode(value), timeUs);
+    return Object.defineProperty(channel, "publish", { value: publish, enumerable: true });
+  }
+
+  /**
+   * Backpressure: resolves when there is room, that is, when the link keeps up and at most half of the event
+   * buffer is taken. Resolves without a connection too as long as the buffer has room.
+   *
+   * @throws {ClosedError} when the connection is closed for good.
+   */
+  async ready(): Promise<void> {
+    while (!this.#session.ended && !this.#roomy()) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    this.#assertOpen();
+  }
+
+  /** Sends what is gathered without waiting for `flushMs`. */
+  flush(): void {
+    this.#uplink.flush();
+  }
+
+  /** Cuts the wait before the next attempt to connect short. */
+  retryNow(): void {
+    this.#session.retryNow();
+  }
+
+  /**
+   * Ends the session: waits for events to be confirmed, for `drainMs` at most (default 2000), and says bye.
+   * Events that are still unconfirmed then reject with {@link ClosedError}; with `storage` the next run sends
+   * them.
+   */
+  async close(options: { drainMs?: number; reason?: string } = {}): Promise<void> {
+    this.#uplink.flush();
+    await this.#drained(options.drainMs ?? DEFAULT_DRAIN_MS);
+    this.#session.close(options.reason ?? "closed by the program");
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #dial(): (token: string | undefined) => Dial {
+    const { dial, url, token } = this.#options;
+    if (dial) return () => dial;
+    const endpoint = endpointUrl(url, PATHS.device);
+    const offered = subprotocols(token);
+    return (enrolled) =>
+      webSocketDial(this.#env.WebSocket, endpoint, enrolled === undefined ? offered : subprotocols(enrolled));
+  }
+
+  /** Takes up what an earlier run left, then connects. Nothing is stored before. */
+  async #restore(storage: EventStorage): Promise<void> {
+    try {
+      await Promise.resolve(); // the constructor ends first: what fails here closes a device that is complete
+      const kept = await storage.load();
+      if (kept) {
+        this.#producer = this.#options.producer ?? kept.producer;
+        this.#restored = kept.topics;
+        for (const record of this.#registry.all()) {
+          const stored = kept.topics[record.options.topic];
+          if (stored && record.class === "event" && !record.options.writable) this.#refill(record, stored);
+        }
+      }
+      await storage.producer(this.#producer, false);
+      if (!this.#session.ended) this.#session.start();
+    } catch (error) {
+      this.#session.close(`storage: ${error instanceof Error ? error.message : error}`);
+      throw error;
+    }
+  }
+
+  #refill(record: ChannelRecord, stored: StoredTopic): void {
+    delete this.#restored[record.options.topic];
+    this.#events.restore(record, stored);
+  }
+
+  #hello(): Record<string, unknown> {
+    const { client, enrol, token } = this.#options;
+    return {
+      producer: this.#producer,
+      clock: "gateway",
+      ...(client === undefined ? {} : { client }),
+      ...(enrol && token === undefined && !this.#session.hasToken ? { enrol } : {}),
+    };
+  }
+
+  #opened(welcome: Welcome, transport: ClientTransport): void {
+    this.#name = welcome.device;
+    this.#maxPayloadBytes = welcome.limits.maxPayloadBytes;
+    if (welcome.epoch !== this.#epoch) this.#downlink.reset();
+    this.#epoch = welcome.epoch;
+    this.#uplink.attach(transport, welcome.limits.maxMessageBytes);
+    this.#events.attach(welcome.limits.maxUnackedBytes);
+    this.#registry.attach();
+  }
+
+  #lost(): void {
+    this.#uplink.detach();
+    this.#events.detach();
+    this.#registry.detach();
+    this.#wake();
+  }
+
+  #closed(error: ClosedError): void {
+    this.#events.close(error);
+    for (const record of [...this.#registry.all()]) this.#registry.remove(record);
+    this.#wake();
+  }
+
+  #publish(
+    record: ChannelRecord,
+    payload: Uint8Array,
+    timeUs: number | undefined,
+  ): boolean | Promise<number> {
+    if (payload.length > this.#maxPayloadBytes) {
+      throw new RangeError(
+        `payload of ${payload.length} bytes on ${record.options.topic} is above the limit of ${this.#maxPayloadBytes}`,
+      );
+    }
+    const local = timeUs === undefined;
+    const time = timeUs ?? this.#env.nowUs();
+    if (record.class === "event") return this.#events.publish(record, payload, time, local);
+    return record.status.state !== "closed" && this.#states.publish(record, payload, time, local);
+  }
+
+  #withdraw(record: ChannelRecord): void {
+    if (record.status.state === "closed") return;
+    const known = record.status.state === "ready";
+    this.#uplink.flush();
+    this.#registry.remove(record);
+    this.#events.remove(record, new ClosedError(`channel ${record.options.topic} was withdrawn`));
+    if (known) this.#session.send({ type: "unadvertise", channels: [record.number] });
+  }
+
+  #binary(bytes: Uint8Array): void {
+    if (bytes[0] === FRAME.ack) this.#events.acknowledged(decodeAck(bytes));
+    else this.#downlink.batch(bytes);
+  }
+
+  #message(message: ToDevice): void {
+    switch (message.type) {
+      case "advertised":
+        return this.#advertised(message.channels);
+      case "error":
+        return this.#refused(message);
+      default:
+        return this.#session.shared(message);
+    }
+  }
+
+  #advertised(channels: { channel: number; last?: number }[]): void {
+    for (const { channel, last = 0 } of channels) {
+      const record = this.#registry.get(channel);
+      if (!record) continue;
+      record.status = { state: "ready" };
+      if (record.options.writable) this.#downlink.ready(record);
+      else if (record.class === "event" && !this.#events.ready(record, last)) return this.#startOver();
+    }
+    this.#pump();
+  }
+
+  /** The gateway has lost what it had confirmed (another database): a new producer counts from 1. */
+  #startOver(): void {
+    this.#producer = this.#env.uniqueName();
+    this.#events.startOver();
+    void this.#options.storage?.producer(this.#producer, true);
+    this.#session.restart("the gateway does not know this producer's events any more");
+  }
+
+  #refused({ code, message, ref }: Extract<ToDevice, { type: "error" }>): void {
+    const error = new RefusedError(code, message);
+    const record = ref?.channel === undefined ? undefined : this.#registry.get(ref.channel);
+    if (record?.status.state === "pending") {
+      record.status = { state: "refused", code, message };
+      this.#events.refused(record, error);
+    }
+    this.#complain(error);
+  }
+
+  #complain(error: Error): void {
+    if (!this.#options.onError) return console.warn(`tidegate: ${error.message}`);
+    try {
+      this.#options.onError(error);
+    } catch (fault) {
+      reportFault(fault);
+    }
+  }
+
+  #pump(): void {
+    this.#events.pump();
+    this.#states.pump();
+    this.#wake();
+  }
+
+  #whenOpen(action: () => void): boolean {
+    if (this.#session.open) action();
+    return this.#session.open;
+  }
+
+  #roomy(): boolean {
+    return this.#events.roomy && (this.#uplink.free || !this.#uplink.attached);
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  async #drained(drainMs: number): Promise<void> {
+    let expired = drainMs <= 0;
+    const stopTimer = this.#env.timer(() => {
+      expired = true;
+      this.#wake();
+    }, drainMs);
+    while (!expired && !this.#session.ended && this.#events.size > 0) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    stopTimer();
+  }
+
+  #assertOpen(): void {
+    const { status } = this;
+    if (status.state === "closed") throw new ClosedError(status.reason);
+  }
+}

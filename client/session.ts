@@ -1,0 +1,356 @@
+/**
+ * The life of a session: connect, say hello, stay alive, and connect again until told not to. Devices and
+ * dashboards differ only in what they put into the hello and in the messages of their role.
+ *
+ * @module
+ */
+import { CLOSE } from "../protocol/close_codes.ts";
+import {
+  type DashboardMessage,
+  type DeviceMessage,
+  PROTOCOL_VERSION,
+  type ToDashboard,
+  type ToDevice,
+  type Welcome,
+} from "../protocol/control.ts";
+import { ProtocolError } from "../protocol/errors.ts";
+import { IDLE_TIMEOUT_MS, PING_INTERVAL_MS } from "../protocol/limits.ts";
+import { type Backoff, backoffMs, closeName, mayReconnect } from "./backoff.ts";
+import { GatewayClock } from "./clock.ts";
+import type { Environment } from "./environment.ts";
+import { ClosedError } from "./errors.ts";
+import { type Status, StatusBoard } from "./status.ts";
+import type { ClientTransport, Dial, Lane } from "./transport.ts";
+
+/** Messages that mean the same to devices and dashboards; the session handles them. */
+export type SharedMessage =
+  | Extract<ToDevice, { type: Extract<ToDevice["type"], ToDashboard["type"]> }>
+  | Extract<ToDevice, { type: "enrolment" | "enrolled" }>;
+
+/** What makes a session a device's or a dashboard's. */
+export interface SessionRole {
+  /** Properties of `hello` beside type, protocol and resume. */
+  hello(): Record<string, unknown>;
+  /** The session is open: the transport takes messages. */
+  opened(welcome: Welcome, transport: ClientTransport): void;
+  /** A text message: reads it, and hands what is not the role's own to {@link Session.shared}. */
+  text(text: string): void;
+  binary(bytes: Uint8Array): void;
+  /** The connection is gone; `opened` follows if another comes. */
+  lost(): void;
+  /** No other connection comes. */
+  closed(error: ClosedError): void;
+  /** The enrolment went through; later connections present `token`. */
+  enrolled?(device: string, token: string): void;
+}
+
+/** How a session behaves. */
+export interface SessionOptions {
+  env: Environment;
+  /** Starts a connection that presents this token, or the one given to `connect` when undefined. */
+  dial(enrolledToken: string | undefined): Dial;
+  backoff: Backoff;
+}
+
+/** Deadline from the start of an attempt to `welcome`, in milliseconds: more than the slowest TLS handshake over a satellite. */
+export const CONNECT_TIMEOUT_MS = 15_000;
+
+/** A session that was open for this long starts over with the shortest wait; one that was not keeps backing off. */
+export const STABLE_AFTER_MS = 5_000;
+
+/** Clock exchanges right after the welcome, to find one that met no queue on the way. */
+const FIRST_EXCHANGES = 4;
+
+/** Apart by this, in milliseconds, so that they do not queue behind one another. */
+const FIRST_EXCHANGE_INTERVAL_MS = 100;
+
+interface Resume {
+  session: string;
+  token: string;
+}
+
+/** One session over as many connections as it takes. */
+export class Session {
+  readonly board = new StatusBoard();
+  readonly clock = new GatewayClock();
+  #role: SessionRole;
+  #env: Environment;
+  #options: SessionOptions;
+  #transport: ClientTransport | undefined;
+  #welcome: Welcome | undefined;
+  #resume: Resume | undefined;
+  #enrolledToken: string | undefined;
+  #failures = 0;
+  #openedAtUs = 0;
+  #helloAtUs = 0;
+  #lastHeardUs = 0;
+  #exchangesLeft = 0;
+  #bye: { code: number; reason: string; reconnect: boolean } | undefined;
+  #stopTimer: () => void = () => {};
+  #stopOnline: () => void;
+
+  constructor(role: SessionRole, options: SessionOptions) {
+    this.#role = role;
+    this.#options = options;
+    this.#env = options.env;
+    this.#stopOnline = options.env.onOnline(() => this.retryNow());
+  }
+
+  /** Starts the first attempt; apart from the constructor so that the role is complete before it is called. */
+  start(): void {
+    this.#connect();
+  }
+
+  get open(): boolean {
+    return this.#welcome !== undefined;
+  }
+
+  /** Whether an enrolment gave it a token. */
+  get hasToken(): boolean {
+    return this.#enrolledToken !== undefined;
+  }
+
+  get ended(): boolean {
+    return this.board.status.state === "closed";
+  }
+
+  /** Gateway time now, microseconds. */
+  nowUs(): number {
+    return this.clock.toGatewayUs(this.#env.nowUs());
+  }
+
+  /** Resolves when the session is open; rejects with {@link ClosedError} when it never will be. */
+  opened(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let stop = () => {};
+      let settled = false;
+      const settle = (finish: () => void) => {
+        settled = true;
+        stop();
+        finish();
+      };
+      stop = this.board.watch((status) => {
+        if (settled) return;
+        if (status.state === "open") settle(resolve);
+        if (status.state === "closed") settle(() => reject(new ClosedError(status.reason)));
+      });
+      if (settled) stop();
+    });
+  }
+
+  /** Sends a control message on the open session. */
+  send(message: DeviceMessage | DashboardMessage): void {
+    this.#transport?.send(JSON.stringify(message), "control");
+  }
+
+  /** Sends a frame on the open session; it is copied. */
+  sendFrame(frame: Uint8Array, lane: Lane): void {
+    this.#transport?.send(frame, lane);
+  }
+
+  /** Cuts the wait before the next attempt short; does nothing in any other state. */
+  retryNow(): void {
+    if (this.board.status.state === "waiting") this.#connect();
+  }
+
+  /** Gives the session up and starts a fresh one at once. */
+  restart(reason: string): void {
+    this.#resume = undefined;
+    this.#drop(CLOSE.normal.code, reason);
+    this.#wait(reason);
+  }
+
+  /** Ends the session for good. */
+  close(reason: string): void {
+    if (this.ended) return;
+    if (this.open) this.send({ type: "bye", reason });
+    this.#drop(CLOSE.normal.code, reason);
+    this.#end(reason);
+  }
+
+  /** Handles the messages that devices and dashboards share. */
+  shared(message: Exclude<SharedMessage, { type: "error" }>): void {
+    switch (message.type) {
+      case "welcome":
+        return this.#welcomed(message);
+      case "ping":
+        return this.send(message.id === undefined ? { type: "pong" } : { type: "pong", id: message.id });
+      case "pong":
+        return;
+      case "clock":
+        return this.send({ type: "clock_reply", t: message.t, at: this.nowUs() });
+      case "clock_reply":
+        return this.#clockReply(message.t, message.at);
+      case "bye":
+        return this.#byeHeard(message);
+      case "enrolment":
+        this.#stopTimer();
+        this.#schedule(() => this.#beat(), PING_INTERVAL_MS);
+        return this.board.set({ state: "enrolling", code: message.code });
+      case "enrolled":
+        this.#enrolledToken = message.token;
+        return this.#role.enrolled?.(message.device, message.token);
+      case "offer":
+      case "answer":
+      case "candidate":
+      case "reject":
+        // this side never offers; the gateway's offer is answered so that it need not wait for its deadline
+        if (message.type === "offer") this.send({ type: "reject", reason: "WebRTC is not supported here" });
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #connect(): void {
+    this.#stopTimer();
+    this.board.set({ state: "connecting", attempt: this.#failures + 1 });
+    if (this.ended) return;
+    this.#bye = undefined;
+    this.#schedule(() => this.#lost(1006, `no welcome within ${CONNECT_TIMEOUT_MS} ms`), CONNECT_TIMEOUT_MS);
+    const guard = (handle: () => void) => {
+      if (this.#transport === transport || transport === undefined) this.#guarded(handle);
+    };
+    let transport: ClientTransport | undefined;
+    try {
+      transport = this.#options.dial(this.#enrolledToken)({
+        opened: () => guard(() => this.#hello()),
+        text: (text) => guard(() => this.#role.text(text)),
+        binary: (bytes) => guard(() => this.#role.binary(bytes)),
+        closed: ({ code, reason }) => guard(() => this.#closedByPeer(code, reason)),
+      });
+    } catch (error) {
+      return this.#lost(1006, `cannot connect: ${(error as Error).message}`);
+    }
+    this.#transport = transport;
+  }
+
+  /** Runs a handler; what the gateway broke ends the connection with its close code, and another one is tried. */
+  #guarded(handle: () => void): void {
+    this.#lastHeardUs = this.#env.nowUs();
+    try {
+      handle();
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#lost(error.close.code, `the gateway broke the protocol: ${error.message}`);
+    }
+  }
+
+  #hello(): void {
+    this.#helloAtUs = this.#env.nowUs();
+    const hello = {
+      type: "hello" as const,
+      protocol: PROTOCOL_VERSION,
+      ...this.#role.hello(),
+      ...(this.#resume ? { resume: this.#resume } : {}),
+    };
+    this.send(hello);
+  }
+
+  #welcomed(welcome: Welcome): void {
+    if (this.#welcome) throw new ProtocolError(CLOSE.protocolOrder, "a second welcome on one connection");
+    const transport = this.#transport;
+    if (!transport) return;
+    const nowUs = this.#env.nowUs();
+    this.clock.reset();
+    this.clock.exchanged(this.#helloAtUs, welcome.time, nowUs);
+    this.#welcome = welcome;
+    this.#openedAtUs = nowUs;
+    this.#resume = { session: welcome.session, token: welcome.resume };
+    this.#exchangesLeft = FIRST_EXCHANGES;
+    this.#stopTimer();
+    this.#schedule(() => this.#beat(), FIRST_EXCHANGE_INTERVAL_MS);
+    this.#role.opened(welcome, transport);
+    this.#tellOpen();
+  }
+
+  #tellOpen(): void {
+    if (!this.#welcome || !this.#transport) return;
+    this.board.set({
+      state: "open",
+      session: this.#welcome.session,
+      transport: this.#transport.kind,
+      roundTripMs: (this.clock.roundTripUs ?? 0) / 1000,
+      clockErrorMs: this.clock.errorUs(this.#env.nowUs()) / 1000,
+      resumed: this.#welcome.resumed,
+    });
+  }
+
+  /** Tells whether the peer is still there, and asks for its clock: the answer is a sign of life both ways. */
+  #beat(): void {
+    const nowUs = this.#env.nowUs();
+    const limits = this.#welcome?.limits;
+    const idleMs = limits?.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
+    const silentMs = (nowUs - this.#lastHeardUs) / 1000;
+    if (silentMs >= idleMs) {
+      return this.#lost(CLOSE.idle.code, `nothing heard for ${Math.round(silentMs)} ms of at most ${idleMs}`);
+    }
+    if (this.#welcome) this.send({ type: "clock", t: nowUs });
+    else this.send({ type: "ping" });
+    const pingMs = limits?.pingIntervalMs ?? PING_INTERVAL_MS;
+    const first = this.#exchangesLeft > 1;
+    if (this.#exchangesLeft > 0) this.#exchangesLeft--;
+    // never past the moment when the silence is complete, so that a dead peer is known then and not a beat later
+    this.#schedule(
+      () => this.#beat(),
+      first ? FIRST_EXCHANGE_INTERVAL_MS : Math.max(1, Math.min(pingMs, idleMs - silentMs)),
+    );
+  }
+
+  #clockReply(sentUs: number, gatewayUs: number): void {
+    this.clock.exchanged(sentUs, gatewayUs, this.#env.nowUs());
+    this.#tellOpen();
+  }
+
+  #byeHeard(bye: { code?: number; reason?: string; reconnect?: boolean }): void {
+    const code = bye.code ?? CLOSE.normal.code;
+    this.#bye = {
+      code,
+      reason: bye.reason ?? closeName(code),
+      reconnect: bye.reconnect ?? mayReconnect(code),
+    };
+  }
+
+  #closedByPeer(code: number, reason: string): void {
+    const bye = this.#bye;
+    const told = bye?.reason || (reason ? `${closeName(code)}: ${reason}` : closeName(code));
+    if (bye ? bye.reconnect : mayReconnect(code)) return this.#lost(code, told);
+    this.#drop(code, told);
+    this.#end(told);
+  }
+
+  /** The connection is of no use any more: leave it and try another one. */
+  #lost(code: number, reason: string): void {
+    this.#drop(code, reason);
+    this.#wait(reason);
+  }
+
+  #drop(code: number, reason: string): void {
+    this.#stopTimer();
+    const transport = this.#transport;
+    const wasOpen = this.#welcome !== undefined;
+    this.#transport = undefined;
+    this.#welcome = undefined;
+    transport?.close(code, reason);
+    if (wasOpen && this.#env.nowUs() - this.#openedAtUs >= STABLE_AFTER_MS * 1000) this.#failures = 0;
+    if (wasOpen) this.#role.lost();
+  }
+
+  #wait(reason: string): void {
+    if (this.ended) return;
+    this.#failures++;
+    const retryInMs = backoffMs(this.#options.backoff, this.#failures, this.#env.random());
+    this.#schedule(() => this.#connect(), retryInMs);
+    this.board.set({ state: "waiting", retryInMs, reason });
+  }
+
+  #end(reason: string): void {
+    this.#stopOnline();
+    this.board.set({ state: "closed", reason } satisfies Status);
+    this.#role.closed(new ClosedError(reason));
+  }
+
+  #schedule(callback: () => void, delayMs: number): void {
+    this.#stopTimer = this.#env.timer(callback, delayMs);
+  }
+}
