@@ -75,6 +75,10 @@ function obey(transport: Transport, command: string, argument: string): boolean 
     case "broadcast":
       broadcast(transport, Number(argument));
       return true;
+    case "flood-and-broadcast":
+      flood(transport);
+      broadcast(transport, Number(argument));
+      return true;
     case "flood":
       flood(transport);
       return true;
@@ -127,7 +131,9 @@ async function main(): Promise<void> {
   });
   console.log(JSON.stringify({ port: server.port }));
   process.stdin.once("data", async () => {
-    await server.stop(Number(runtime.env("TEST_GRACE") ?? 3_000));
+    const stopped = server.stop(Number(runtime.env("TEST_GRACE") ?? 3_000));
+    console.log("stopping");
+    await stopped;
     console.log("stopped");
     process.exit(0);
   });
