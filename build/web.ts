@@ -17,7 +17,10 @@ const STAMP = join(root, OUT, "inputs.sha256");
 const INPUTS = ["web", "client", "protocol", "payload", "build/web.ts", "build/tools.ts", "deno.lock"];
 
 /** Modules bundled for the browser: source to the path it is served at. */
-const MODULES = [{ from: "web/page.ts", path: "/page.js" }];
+const MODULES = [
+  { from: "web/page.ts", path: "/page.js" },
+  { from: "client/mod.ts", path: "/sdk/tidegate.js" },
+];
 
 /** Texts served as they are, joined when a path has several sources. */
 const TEXTS = [

@@ -1,8 +1,209 @@
 /**
- * The live page's entry.
+ * The live page: logs in, connects, and draws what arrives.
  *
  * @module
  */
-const heading = document.createElement("h1");
-heading.textContent = "Tidegate";
-document.body.append(heading);
+import {
+  connectDashboard,
+  type Dashboard,
+  type Sample,
+  type Status,
+  type Subscription,
+} from "../client/mod.ts";
+import { matchesAny } from "../protocol/topics.ts";
+import { DeviceSection } from "./device_section.ts";
+import { element, insertByName } from "./dom.ts";
+import { applyFilter, fits } from "./filter.ts";
+import { type FrameClock, FrameLoop } from "./frames.ts";
+import { type Choices, Header } from "./header.ts";
+import { askForToken, loggedIn, logIn, takeTokenFromAddress } from "./login.ts";
+import { type DeviceModel, Model } from "./model.ts";
+import { Theme } from "./theme.ts";
+import { TopicCard } from "./topic_card.ts";
+import type { TopicModel } from "./topic_model.ts";
+import { writeBox, type WriteContent } from "./write_box.ts";
+
+/** History asked for: as much as the widest chart shows. */
+const HISTORY_US = 15 * 60_000_000;
+
+/** More samples a second than a chart can show of one topic; the gateway need not send them. */
+const MAX_HZ = 20;
+
+/** Program name for the gateway's record of sessions. */
+const CLIENT = "tidegate live page";
+
+/** Numbers of the page's own work, for tests and for the curious at the console. */
+export interface PageCounts {
+  frames: number;
+  draws: number;
+  overruns: number;
+  onScreen: number;
+  topics: number;
+  received: number;
+}
+
+/** The page. */
+class LivePage {
+  #theme = new Theme();
+  #sections = new Map<string, DeviceSection>();
+  #cards = new Map<TopicModel, TopicCard>();
+  #content = element("main", { id: "content" });
+  #empty = element("p", { class: "hint", hidden: true });
+  #model = new Model({
+    deviceFound: (device) => this.#addDevice(device),
+    topicFound: (device, topic) => this.#addTopic(device, topic),
+    kindChanged: (device, topic) => this.#addTopic(device, topic),
+  });
+  #header = new Header(this.#theme, (choices) => this.#chosen(choices));
+  #loop = new FrameLoop((frameMs) => this.#clock(frameMs));
+  #dashboard: Dashboard | undefined;
+  #subscription: Subscription | undefined;
+  #pausedAtMs: number | undefined;
+  #lost = 0;
+
+  constructor() {
+    document.body.replaceChildren(this.#header.root, this.#content);
+    setInterval(() => this.#summarise(), 1000);
+  }
+
+  get counts(): PageCounts {
+    return {
+      ...this.#loop.counts,
+      onScreen: this.#loop.onScreen,
+      topics: this.#model.topicCount,
+      received: this.#model.received,
+    };
+  }
+
+  /** Logs in as far as needed, then connects. */
+  async open(): Promise<void> {
+    const token = takeTokenFromAddress();
+    const outcome = token === undefined ? undefined : await logIn(token);
+    if (outcome?.ok !== true) {
+      const good = await loggedIn();
+      if (good === false) await askForToken(this.#content, outcome?.message ?? "");
+    }
+    this.#connect();
+  }
+
+  #connect(): void {
+    this.#content.replaceChildren(this.#empty, ...[...this.#sections.values()].map(({ root }) => root));
+    this.#dashboard = connectDashboard({ client: CLIENT });
+    this.#dashboard.onStatus((status) => this.#statusChanged(status));
+    this.#subscription = this.#dashboard.subscribe("#", {
+      from: { time: -HISTORY_US },
+      maxHz: MAX_HZ,
+      onChannel: (channel) => this.#model.announced(channel),
+      onSample: (sample) => this.#sample(sample),
+      onGap: ({ from, to }) => void (this.#lost += to - from + 1),
+    });
+  }
+
+  #sample(sample: Sample): void {
+    this.#model.sample(
+      {
+        topic: sample.topic,
+        offset: sample.offset,
+        timeUs: sample.timeUs,
+        recorded: sample.recorded,
+        bytes: sample.payload,
+      },
+      this.#gatewayMs(),
+      Date.now(),
+    );
+  }
+
+  /** A connection that cannot be had may mean that the cookie is no longer good, which only asking tells. */
+  async #statusChanged(status: Status): Promise<void> {
+    this.#summarise();
+    if (status.state !== "waiting" && status.state !== "closed") return;
+    const dashboard = this.#dashboard;
+    if (await loggedIn() !== false || dashboard !== this.#dashboard) return;
+    this.#dashboard = undefined;
+    dashboard?.close("logged out");
+    await askForToken(this.#content, "Your login is no longer valid.");
+    this.#connect();
+  }
+
+  #gatewayMs(): number {
+    return this.#dashboard ? this.#dashboard.nowUs() / 1000 : Date.now();
+  }
+
+  #clock(frameMs: number): FrameClock {
+    return {
+      frameMs,
+      gatewayMs: this.#pausedAtMs ?? this.#gatewayMs(),
+      windowMs: this.#header.choices.windowMs,
+    };
+  }
+
+  #chosen({ paused, filter }: Choices): void {
+    if (paused !== (this.#pausedAtMs !== undefined)) {
+      this.#pausedAtMs = paused ? this.#gatewayMs() : undefined;
+    }
+    const shown = applyFilter(filter, [...this.#sections.values()].map(({ root }) => root));
+    this.#hint(shown);
+  }
+
+  #hint(shown: number): void {
+    this.#empty.hidden = shown > 0;
+    this.#empty.textContent = this.#model.topicCount === 0
+      ? "No device has sent anything yet. Connect one, or start the agent: tidegate agent"
+      : "No topic has these words in its name.";
+  }
+
+  #addDevice(device: DeviceModel): void {
+    const section = new DeviceSection(device);
+    this.#sections.set(device.name, section);
+    insertByName(this.#content, section.root);
+    this.#loop.add(section.head, section);
+  }
+
+  #addTopic(device: DeviceModel, topic: TopicModel): void {
+    const former = this.#cards.get(topic);
+    if (former) {
+      this.#loop.remove(former.root);
+      former.root.remove();
+    }
+    const card = new TopicCard(topic, this.#theme, this.#writeBox(topic));
+    card.root.hidden = !fits(this.#header.choices.filter, topic.description.topic);
+    this.#cards.set(topic, card);
+    this.#sections.get(device.name)!.add(card);
+    this.#loop.add(card.root, card);
+  }
+
+  #writeBox(topic: TopicModel): HTMLElement | undefined {
+    const { topic: name, encoding, writable } = topic.description;
+    if (!writable || !matchesAny(this.#dashboard?.rights?.write ?? [], name)) return undefined;
+    return writeBox(name, encoding, (content) => this.#write(name, content));
+  }
+
+  async #write(topic: string, content: WriteContent): Promise<string> {
+    if (!this.#dashboard) throw new Error("There is no connection.");
+    const value = "bytes" in content ? content.bytes : content.value;
+    const result = await this.#dashboard.write(topic, value as Parameters<Dashboard["write"]>[1]);
+    if (result.status === "failed") throw new Error(result.message ?? "The device could not do it.");
+    if (result.status === "timeout") throw new Error("The device did not answer in time.");
+    return result.message ?? (result.status === "done" ? "done" : "accepted");
+  }
+
+  #summarise(): void {
+    const now = Date.now();
+    const quantiles = this.#model.delay.quantiles(0.5, 0.95);
+    this.#header.show({
+      status: this.#dashboard?.status,
+      devices: this.#model.devices.size,
+      topics: this.#model.topicCount,
+      samplesPerSecond: this.#model.rate.perSecond(now),
+      bytesPerSecond: this.#model.byteRate.perSecond(now),
+      delay: quantiles && [quantiles[0]!, quantiles[1]!],
+      skipped: this.#subscription?.skipped ?? {},
+      lost: this.#lost,
+    });
+    if (this.#header.choices.filter === "") this.#hint(this.#model.topicCount);
+  }
+}
+
+const page = new LivePage();
+Object.defineProperty(globalThis, "tidegatePage", { value: page });
+await page.open();
