@@ -47,7 +47,7 @@ export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
   if (size === 0) return "0";
-  if (size >= 1e7 || size < 1e-3) return value.toExponential(2).replace("e+", "e").replace("-", "−");
+  if (size >= 1e7 || size < 1e-3) return value.toExponential(2).replace("e+", "e").replaceAll("-", "−");
   const text = Number.isInteger(value) ? String(value) : value.toFixed(decimals(size));
   return text.replace("-", "−");
 }

@@ -75,10 +75,6 @@ function obey(transport: Transport, command: string, argument: string): boolean 
     case "broadcast":
       broadcast(transport, Number(argument));
       return true;
-    case "flood-and-broadcast":
-      flood(transport);
-      broadcast(transport, Number(argument));
-      return true;
     case "flood":
       flood(transport);
       return true;
@@ -131,9 +127,7 @@ async function main(): Promise<void> {
   });
   console.log(JSON.stringify({ port: server.port }));
   process.stdin.once("data", async () => {
-    const stopped = server.stop(Number(runtime.env("TEST_GRACE") ?? 3_000));
-    console.log("stopping");
-    await stopped;
+    await server.stop(Number(runtime.env("TEST_GRACE") ?? 3_000));
     console.log("stopped");
     process.exit(0);
   });
