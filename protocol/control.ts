@@ -448,6 +448,21 @@ function parser<T extends { type: string }>(shapes: Record<string, Shape<unknown
   };
 }
 
+/** Who says what to whom. */
+export type Direction =
+  | "device-to-gateway"
+  | "gateway-to-device"
+  | "dashboard-to-gateway"
+  | "gateway-to-dashboard";
+
+/** Names of the messages of each direction, for documents and tests that must not leave one out. */
+export const MESSAGE_TYPES: Readonly<Record<Direction, readonly string[]>> = {
+  "device-to-gateway": Object.keys(deviceMessages),
+  "gateway-to-device": Object.keys(toDevice),
+  "dashboard-to-gateway": Object.keys(dashboardMessages),
+  "gateway-to-dashboard": Object.keys(toDashboard),
+};
+
 /** Reads what a device sent; see {@link ProtocolError} for what it throws. */
 export const parseDeviceMessage: (message: string) => DeviceMessage = parser(deviceMessages);
 /** Reads what a dashboard sent. */
