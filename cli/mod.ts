@@ -4,7 +4,13 @@
  * @module
  */
 import { Command, CommanderError } from "commander";
+import { agentCommand } from "./commands/agent.ts";
+import { deviceCommand } from "./commands/device.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { serveCommand } from "./commands/serve.ts";
+import { sessionsCommand } from "./commands/sessions.ts";
+import { simulateCommand } from "./commands/simulate.ts";
+import { tokenCommand } from "./commands/token.ts";
 import { versionCommand } from "./commands/version.ts";
 import type { Context } from "./context.ts";
 import { EXIT, messageOf, UserError } from "./errors.ts";
@@ -24,6 +30,12 @@ Exit codes:
 
 const COMMANDS = [
   serveCommand,
+  agentCommand,
+  simulateCommand,
+  deviceCommand,
+  tokenCommand,
+  sessionsCommand,
+  doctorCommand,
   versionCommand,
 ];
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { WebSocketConstructor } from "../client/environment.ts";
 
 /** How to encrypt. */
 export type TlsSettings =
@@ -66,4 +67,6 @@ export interface CliRuntime {
   /** Calls back on SIGINT and SIGTERM; the returned function stops that. */
   onStopSignal(stop: (signal: string) => void): () => void;
   exit(code: number): never;
+  /** A WebSocket client that trusts this certificate (PEM) besides those of the system. */
+  trustingWebSocket(certificate: string): WebSocketConstructor;
 }

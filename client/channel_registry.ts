@@ -19,13 +19,14 @@ export class ChannelRegistry {
   #byTopic = new Map<string, ChannelRecord>();
   #nextNumber = 1;
   #unsent: ChannelRecord[] = [];
-  #attached = false;
 
   /** `send` advertises; it is called only between `attach` and `detach`. */
   constructor(
     private readonly env: Environment,
     private readonly send: (channels: ChannelDeclaration[]) => void,
   ) {}
+
+  #attached = false;
 
   /**
    * Declares a channel.
@@ -47,7 +48,7 @@ export class ChannelRegistry {
       class: options.class ?? "state",
       status: { state: "pending" },
       sequence: 0,
-      newest: undefined,
+      kept: undefined,
       queue: new EventQueue(),
     };
     this.#byNumber.set(number, record);
@@ -59,7 +60,7 @@ export class ChannelRegistry {
   /** Withdraws a channel. */
   remove(record: ChannelRecord): void {
     record.status = { state: "closed" };
-    record.newest = undefined;
+    record.kept = undefined;
     this.#byNumber.delete(record.number);
     this.#byTopic.delete(record.options.topic);
     this.#unsent = this.#unsent.filter((other) => other !== record);

@@ -104,18 +104,16 @@ export interface ChannelRecord {
   status: ChannelStatus;
   /** Of a state channel: last sequence used. */
   sequence: number;
-  /** Of a state channel: the newest value. */
-  newest: NewestValue | undefined;
+  /** Of a state channel: the value to send when the link is free again. */
+  kept: KeptValue | undefined;
   /** Of an event channel. */
   queue: EventQueue;
 }
 
-/** The newest value of a state channel, in a buffer that is used again. */
-export interface NewestValue {
+/** A state value that waits; the buffer is used again where the next one fits. */
+export interface KeptValue {
   bytes: Uint8Array;
   length: number;
   timeUs: number;
   local: boolean;
-  /** When it was put on its way, by our clock; undefined while it waits. */
-  sentUs: number | undefined;
 }

@@ -194,6 +194,15 @@ function onStopSignal(stop: (signal: string) => void): () => void {
   return () => signals.forEach((signal) => process.off(signal, stop));
 }
 
+function trustingWebSocket(certificate: string): new (url: string, protocols: string[]) => WebSocket {
+  return class extends WebSocket {
+    constructor(url: string, protocols: string[]) {
+      // Bun takes TLS options here, which the standard's types do not know.
+      super(url, { protocols, tls: { ca: certificate } } as unknown as string[]);
+    }
+  };
+}
+
 /** Bun as a {@link Runtime}. */
 export function bunRuntime(bun: BunGlobal): Runtime {
   return {
@@ -206,6 +215,7 @@ export function bunRuntime(bun: BunGlobal): Runtime {
     onStopSignal,
     workerRole: bun.isMainThread ? undefined : process.env[WORKER_ROLE],
     startWorker: (role, module) => startWorker(bun, role, module),
+    trustingWebSocket,
     exit: (code) => process.exit(code),
   };
 }

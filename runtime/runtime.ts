@@ -84,5 +84,10 @@ export interface Runtime {
    * from a bundle and inside an executable alike.
    */
   startWorker(role: string, module?: string): Worker;
+  /**
+   * The WebSocket client, made to trust this certificate (PEM) besides those of the system: there is no portable
+   * way to say so.
+   */
+  trustingWebSocket(certificate: string): new (url: string, protocols: string[]) => WebSocket;
   exit(code: number): never;
 }

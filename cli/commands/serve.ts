@@ -4,17 +4,20 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import process from "node:process";
+import type { Agent } from "../agent/agent.ts";
 import type { Config } from "../config.ts";
 import type { Context } from "../context.ts";
 import { EXIT, messageOf, UserError } from "../errors.ts";
-import { loadConfig, SETTINGS } from "../load_config.ts";
+import { startHostAgent } from "../host_agent.ts";
 import { startLog } from "../log.ts";
 import type { GatewaySettings, StartedGateway, TlsSettings } from "../parts.ts";
 import { configJson, configTable } from "../print_config.ts";
 import { liveRun } from "../probe.ts";
 import { removeRunFile, writeRunFile } from "../run_file.ts";
+import { settingsFrom, withSettings } from "../setting_flags.ts";
+import { stopSignal } from "../stop_signal.ts";
 import { VERSION } from "../version.ts";
 
 /** A service manager's patience: whoever does not stop within this long is cut off. */
@@ -34,42 +37,18 @@ SIGTERM and Ctrl-C say bye to the peers, commit what is recorded and exit with 0
 export function serveCommand(context: Context): Command {
   const command = new Command("serve").summary("run the gateway (the default command)")
     .description("Runs the gateway: devices stream in, dashboards watch live, every session is on record.");
-  for (const { flag, meta } of SETTINGS) {
-    if (meta.value) {
-      command.option(`${flag} <${meta.value}>`, meta.help);
-    } else {
-      command.option(flag, meta.help);
-      command.addOption(new Option(flag.replace("--", "--no-")).hideHelp());
-    }
-  }
-  return command
-    .option("--config <FILE>", "settings as JSON")
+  return withSettings(command)
     .option("--print-config", "show every setting and where it came from, and start nothing")
     .option("--json", "with --print-config: as JSON")
     .addHelpText("after", HELP)
     .action(async (options: Record<string, unknown>) => {
-      const loaded = await loadConfig({
-        flags: flagsOf(options),
-        env: context.io.env,
-        ...(typeof options.config === "string" ? { configFile: options.config } : {}),
-      });
+      const loaded = await settingsFrom(context, options);
       if (options.printConfig) {
         context.io.out(options.json ? JSON.stringify(configJson(loaded)) : configTable(loaded));
       } else {
         await serve(context, loaded.config);
       }
     });
-}
-
-/** Flags that were given, by the path of their setting. */
-function flagsOf(options: Record<string, unknown>): Record<string, unknown> {
-  const attribute = (flag: string) =>
-    flag.slice(2).replaceAll(/-([a-z])/g, (_, letter) => letter.toUpperCase());
-  return Object.fromEntries(
-    SETTINGS.map(({ path, flag }) => [path, options[attribute(flag)]]).filter(([, value]) =>
-      value !== undefined
-    ),
-  );
 }
 
 /** Settings in the gateway's terms. */
@@ -122,7 +101,8 @@ async function start(context: Context, config: Config): Promise<StartedGateway> 
 }
 
 async function runUntilStopped(context: Context, config: Config, gateway: StartedGateway): Promise<void> {
-  const stopped = stopSignal(context);
+  const stopped = stopSignal(context.runtime);
+  let agent: Agent | undefined;
   try {
     await writeRunFile(config.data, {
       url: gateway.url,
@@ -132,6 +112,7 @@ async function runUntilStopped(context: Context, config: Config, gateway: Starte
       ...(gateway.certificate === undefined ? {} : { certificate: gateway.certificate }),
     });
     announce(context, config, gateway);
+    if (config.agent) agent = await startHostAgent(context, gateway, config.data);
     const outcome = await Promise.race([stopped.signal, gateway.failed]);
     if (outcome instanceof Error) {
       throw new UserError(`the gateway had to stop: ${messageOf(outcome)}`, EXIT.failed);
@@ -139,21 +120,15 @@ async function runUntilStopped(context: Context, config: Config, gateway: Starte
     getLogger("tidegate").info("stopping on {signal}", { signal: outcome });
   } finally {
     await removeRunFile(config.data, process.pid);
-    await within(STOP_WITHIN_MS, gateway.stop());
+    await within(STOP_WITHIN_MS, stop(gateway, agent));
     stopped.unwatch();
   }
 }
 
-/** The first stop signal as a promise; the second ends the program there and then, as shells count: 128 + n. */
-function stopSignal(context: Context): { signal: Promise<string>; unwatch: () => void } {
-  const { promise, resolve } = Promise.withResolvers<string>();
-  let seen = false;
-  const unwatch = context.runtime.onStopSignal((signal) => {
-    if (seen) context.runtime.exit(signal === "SIGINT" ? 130 : 143);
-    seen = true;
-    resolve(signal);
-  });
-  return { signal: promise, unwatch };
+/** The agent first, so that its last words are recorded. */
+async function stop(gateway: StartedGateway, agent: Agent | undefined): Promise<void> {
+  await agent?.stop();
+  await gateway.stop();
 }
 
 function announce({ io }: Context, config: Config, gateway: StartedGateway): void {

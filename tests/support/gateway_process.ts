@@ -17,8 +17,6 @@ interface RunFile {
   url: string;
   token: string;
   pid: number;
-  /** PEM, where the gateway signed its own. */
-  certificate?: string;
 }
 
 /** How to start. */
@@ -97,8 +95,6 @@ export class GatewayProcess implements Target {
   readonly url: string;
   /** An operator's token. */
   readonly token: string;
-  /** PEM of the certificate to trust, with `--tls auto`. */
-  readonly certificate: string | undefined;
   readonly #child: Deno.ChildProcess;
   readonly #output: Output;
   readonly #ownsData: boolean;
@@ -114,7 +110,6 @@ export class GatewayProcess implements Target {
   ) {
     this.url = file.url.replace(/\/$/, "");
     this.token = file.token;
-    this.certificate = file.certificate;
     this.#child = child;
     this.#output = output;
     this.#ownsData = ownsData;

@@ -1,0 +1,74 @@
+/**
+ * `doctor`: looks for what keeps a gateway from working, and says what to do.
+ *
+ * @module
+ */
+import { Command } from "commander";
+import type { Config } from "../config.ts";
+import { type Context, print } from "../context.ts";
+import {
+  checkClock,
+  checkData,
+  checkDatabase,
+  checkDisk,
+  checkGateway,
+  checkPort,
+  checkTls,
+} from "../doctor/checks.ts";
+import type { Finding } from "../doctor/finding.ts";
+import { EXIT, UserError } from "../errors.ts";
+import { liveRun } from "../probe.ts";
+import { settingsFrom, withSettings } from "../setting_flags.ts";
+
+const HELP = `
+Give it the settings that serve gets: the same flags, environment and config file.
+
+Examples:
+  tidegate doctor
+  tidegate doctor --config /etc/tidegate.json
+  tidegate doctor --listen :443 --tls-cert cert.pem --tls-key key.pem --json
+
+Exits with 1 when a check fails; warnings do not count.`;
+
+const MARKS = { ok: "ok  ", warn: "warn", fail: "FAIL" } as const;
+
+/** The command. */
+export function doctorCommand(context: Context): Command {
+  return withSettings(new Command("doctor")).summary("check port, disk, clock, TLS and database")
+    .description("Checks settings, data folder, disk, database, port, TLS and clock, and says what to do.")
+    .option("--json", "print JSON")
+    .addHelpText("after", HELP)
+    .action(async (options: Record<string, unknown> & { json?: boolean }) => {
+      const findings = await examine(context, options);
+      if (findings.some(({ status }) => status === "fail")) context.exitCode = EXIT.failed;
+      print(context, options.json, { findings }, () => findings.map(lineOf).join("\n"));
+    });
+}
+
+function lineOf({ status, check, message, advice }: Finding): string {
+  return `${MARKS[status]}  ${check.padEnd(9)} ${message}${
+    advice === undefined ? "" : `\n${" ".repeat(16)}→ ${advice}`
+  }`;
+}
+
+async function examine(context: Context, options: Record<string, unknown>): Promise<Finding[]> {
+  let config: Config;
+  try {
+    config = (await settingsFrom(context, options)).config;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return [{ check: "settings", status: "fail", message: error.message }];
+  }
+  const run = await liveRun(config.data);
+  const gateway = run && await checkGateway(run);
+  const nowMs = Date.now();
+  return [
+    { check: "settings", status: "ok", message: "agree with each other" },
+    await checkData(config),
+    await checkDisk(config),
+    gateway?.finding ?? await checkDatabase(config, context.parts),
+    await checkPort(config, run),
+    await checkTls(config, nowMs),
+    checkClock(nowMs, gateway?.gatewayMs),
+  ];
+}
