@@ -14,7 +14,7 @@
  */
 import { BUN_VERSION, findBun } from "./run/bun.ts";
 import { countJunit, emptyOutcome, type Outcome } from "./run/junit.ts";
-import { ensurePackages, type PackageReport, SYSTEM_PATH } from "./run/packages.ts";
+import { ensurePackages, missingMessage, SYSTEM_PATH } from "./run/packages.ts";
 import { run } from "./run/process.ts";
 import { type Stage, stagesOf, testFiles } from "./run/stages.ts";
 
@@ -46,14 +46,6 @@ function seconds(since: number): string {
 
 function heading(text: string): void {
   console.log(`\n== ${text} (at ${seconds(STARTED)})`);
-}
-
-function explainMissing({ missing, problem }: PackageReport): void {
-  console.error(`Missing system packages: ${problem}.`);
-  for (const { name, why, neededBy } of missing) {
-    console.error(`  ${name}: ${why}; needed by ${neededBy.join(", ")}`);
-  }
-  console.error(`Install with: apt-get install ${missing.map((one) => one.name).join(" ")}`);
 }
 
 async function definedTasks(): Promise<Set<string>> {
@@ -107,7 +99,7 @@ async function main(): Promise<number> {
   const request = parseArguments(Deno.args);
   heading("System packages");
   const packages = await ensurePackages();
-  if (packages.missing.length > 0) explainMissing(packages);
+  if (packages.missing.length > 0) console.error(missingMessage(packages));
   else console.log("all there");
   if (packages.missing.length > 0 && IN_CI) {
     console.log("\n0 passed, 1 failed");

@@ -108,26 +108,46 @@ async function missingOf(packages: readonly SystemPackage[]): Promise<SystemPack
   return packages.filter((_, i) => !there[i]);
 }
 
-/** Installs what is missing where that is possible: as root, where apt-get exists. */
-export async function ensurePackages(packages = SYSTEM_PACKAGES): Promise<PackageReport> {
+/** Installs packages by name; returns the exit code. A text instead says why that is not possible here. */
+export type Installer = ((names: string[]) => Promise<number>) | string;
+
+/** apt-get, where it exists and we are root. */
+export async function aptInstaller(): Promise<Installer> {
+  if (!(await succeeds("apt-get", ["--version"]))) return "this system has no apt-get";
+  if (Deno.uid() !== 0) return "only root may install packages";
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  return async (names) => {
+    // A failed update is not the end: the lists that are there may do.
+    await run("apt-get", ["-qq", "update"], { env });
+    return await run("apt-get", ["-qq", "-y", "--no-install-recommends", "install", ...names], { env });
+  };
+}
+
+/** Installs what is missing where that is possible. */
+export async function ensurePackages(
+  packages: readonly SystemPackage[] = SYSTEM_PACKAGES,
+  installer: () => Promise<Installer> = aptInstaller,
+): Promise<PackageReport> {
   const wanted = await missingOf(packages);
   if (wanted.length === 0) return { installed: [], missing: [], problem: "" };
-  if (!(await succeeds("apt-get", ["--version"]))) {
-    return { installed: [], missing: wanted, problem: "this system has no apt-get" };
-  }
-  if (Deno.uid() !== 0) {
-    return { installed: [], missing: wanted, problem: "only root may install packages" };
-  }
+  const install = await installer();
+  if (typeof install === "string") return { installed: [], missing: wanted, problem: install };
   const names = wanted.map((one) => one.name);
   console.log(`Installing Debian packages: ${names.join(" ")}`);
-  const env = { DEBIAN_FRONTEND: "noninteractive" };
-  // A failed update is not the end: the lists that are there may do.
-  await run("apt-get", ["-qq", "update"], { env });
-  const code = await run("apt-get", ["-qq", "-y", "--no-install-recommends", "install", ...names], { env });
+  const code = await install(names);
   const missing = await missingOf(wanted);
   return {
     installed: wanted.filter((one) => !missing.includes(one)),
     missing,
     problem: missing.length > 0 ? `apt-get install ended with code ${code}` : "",
   };
+}
+
+/** What to tell the person: every missing package, why it is needed, and how to get it. */
+export function missingMessage({ missing, problem }: PackageReport): string {
+  return [
+    `Missing system packages: ${problem}.`,
+    ...missing.map(({ name, why, neededBy }) => `  ${name}: ${why}; needed by ${neededBy.join(", ")}`),
+    `Install with: apt-get install ${missing.map((one) => one.name).join(" ")}`,
+  ].join("\n");
 }
