@@ -19,14 +19,13 @@ export class ChannelRegistry {
   #byTopic = new Map<string, ChannelRecord>();
   #nextNumber = 1;
   #unsent: ChannelRecord[] = [];
+  #attached = false;
 
   /** `send` advertises; it is called only between `attach` and `detach`. */
   constructor(
     private readonly env: Environment,
     private readonly send: (channels: ChannelDeclaration[]) => void,
   ) {}
-
-  #attached = false;
 
   /**
    * Declares a channel.
@@ -48,7 +47,7 @@ export class ChannelRegistry {
       class: options.class ?? "state",
       status: { state: "pending" },
       sequence: 0,
-      kept: undefined,
+      newest: undefined,
       queue: new EventQueue(),
     };
     this.#byNumber.set(number, record);
@@ -60,7 +59,7 @@ export class ChannelRegistry {
   /** Withdraws a channel. */
   remove(record: ChannelRecord): void {
     record.status = { state: "closed" };
-    record.kept = undefined;
+    record.newest = undefined;
     this.#byNumber.delete(record.number);
     this.#byTopic.delete(record.options.topic);
     this.#unsent = this.#unsent.filter((other) => other !== record);

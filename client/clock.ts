@@ -16,8 +16,8 @@ interface Exchange {
   offsetUs: number;
   /** Half the round trip: the offset is off by no more. */
   errorUs: number;
-  /** Our clock when the answer came. */
-  atUs: number;
+  /** Our clock when we asked: drift counts from here on. */
+  askedUs: number;
 }
 
 /**
@@ -56,7 +56,7 @@ export class GatewayClock {
     this.#exchanges.push({
       offsetUs: gatewayUs - (sentUs + roundTripUs / 2),
       errorUs: roundTripUs / 2,
-      atUs: receivedUs,
+      askedUs: sentUs,
     });
     if (this.#exchanges.length > REMEMBERED) this.#exchanges.shift();
     this.#best = this.#exchanges.reduce((best, next) =>
@@ -76,5 +76,5 @@ export class GatewayClock {
 }
 
 function errorAt(exchange: Exchange, nowUs: number): number {
-  return exchange.errorUs + Math.max(0, nowUs - exchange.atUs) * DRIFT;
+  return exchange.errorUs + Math.max(0, nowUs - exchange.askedUs) * DRIFT;
 }

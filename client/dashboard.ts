@@ -5,6 +5,7 @@
  */
 import { BatchReader, FRAME } from "../protocol/batch.ts";
 import { parseToDashboard, type ToDashboard, type Welcome } from "../protocol/control.ts";
+import { RESUME_WITHIN_MS } from "../protocol/limits.ts";
 import { matchesAny, patternProblem } from "../protocol/topics.ts";
 import { type Backoff, DEFAULT_BACKOFF } from "./backoff.ts";
 import { endpointUrl, PATHS, subprotocols } from "./endpoint.ts";
@@ -73,6 +74,7 @@ export class Dashboard implements Disposable {
   readonly #onError: ((code: string, message: string) => void) | undefined;
   #rights: Rights | undefined;
   #epoch = "";
+  #resumeWithinMs = RESUME_WITHIN_MS;
   #nextId = 1;
 
   constructor(options: DashboardOptions) {
@@ -207,6 +209,7 @@ export class Dashboard implements Disposable {
 
   #opened(welcome: Welcome): void {
     this.#rights = welcome.rights;
+    this.#resumeWithinMs = welcome.limits.resumeWithinMs;
     // another run of the gateway counts its channels anew; within one the numbers stay
     if (welcome.epoch !== this.#epoch) this.#byNumber.clear();
     this.#epoch = welcome.epoch;
@@ -216,7 +219,8 @@ export class Dashboard implements Disposable {
 
   #lost(): void {
     this.#feeds.clear();
-    for (const subscription of this.#subscriptions.values()) subscription.detached();
+    const heardUs = this.#session.lastHeardUs;
+    for (const subscription of this.#subscriptions.values()) subscription.detached(heardUs);
     this.#writes.lost();
   }
 
@@ -227,23 +231,21 @@ export class Dashboard implements Disposable {
   }
 
   #request(subscription: Subscription): void {
-    if (this.#session.open && !subscription.paused) this.#session.send(subscription.request(this.nowUs()));
+    if (!this.#session.open || subscription.paused) return;
+    this.#session.send(subscription.request(this.nowUs(), this.#resumeWithinMs));
   }
 
   #withdraw(subscription: Subscription): void {
     this.#subscriptions.delete(subscription.id);
-    this.#setFeed(subscription, 0);
-    subscription.detached();
+    this.#leaveFeed(subscription);
+    subscription.detached(this.#session.lastHeardUs);
     if (this.#session.open) this.#session.send({ type: "unsubscribe", id: subscription.id });
   }
 
-  #setFeed(subscription: Subscription, feed: number): void {
-    if (subscription.feed === feed) return;
+  #leaveFeed(subscription: Subscription): void {
     const rest = this.#feeds.get(subscription.feed)?.filter((other) => other !== subscription) ?? [];
     if (rest.length > 0) this.#feeds.set(subscription.feed, rest);
     else this.#feeds.delete(subscription.feed);
-    subscription.feed = feed;
-    if (feed !== 0) this.#feeds.set(feed, [...this.#feeds.get(feed) ?? [], subscription]);
   }
 
   #batch(bytes: Uint8Array): void {
@@ -293,7 +295,9 @@ export class Dashboard implements Disposable {
   #subscribed(id: number, feed: number, live: boolean): void {
     const subscription = this.#subscriptions.get(id);
     if (!subscription || subscription.paused) return;
-    this.#setFeed(subscription, feed);
+    this.#leaveFeed(subscription);
+    this.#feeds.set(feed, [...this.#feeds.get(feed) ?? [], subscription]);
+    subscription.feed = feed;
     subscription.live = live;
   }
 

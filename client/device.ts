@@ -130,6 +130,7 @@ export class Device implements AsyncDisposable {
       opened: (welcome, transport) => this.#opened(welcome, transport),
       text: (text) => this.#message(parseToDevice(text)),
       binary: (bytes) => this.#binary(bytes),
+      beforeExchange: () => this.#uplink.flush(),
       lost: () => this.#lost(),
       closed: (error) => this.#closed(error),
       enrolled: (device, token) => options.onEnrolled?.(device, token),
@@ -140,7 +141,7 @@ export class Device implements AsyncDisposable {
       (channels) => this.#session.send({ type: "advertise", channels }),
     );
     this.#uplink = new Uplink(env, options.flushMs ?? DEFAULT_FLUSH_MS, () => this.#pump());
-    this.#states = new StateLane(this.#uplink, toGatewayUs);
+    this.#states = new StateLane(this.#uplink, env, toGatewayUs);
     this.#events = new EventLane(this.#uplink, {
       bufferBytes: options.bufferBytes ?? DEFAULT_BUFFER_BYTES,
       overflow: options.overflow ?? "reject",
@@ -152,8 +153,11 @@ export class Device implements AsyncDisposable {
     });
     this.#downlink = new Downlink({
       channel: (number) => this.#registry.get(number),
-      sendAck: (frame) => this.#whenOpen(() => this.#session.sendFrame(frame, "control")),
-      sendResult: (result) => this.#whenOpen(() => this.#session.send(result)),
+      sendAck: (frame) => this.#session.sendFrame(frame, "control"),
+      sendResult: (result) => {
+        this.#session.send(result);
+        return this.#session.open;
+      },
       failed: (topic, error) =>
         this.#complain(new Error(`desired value of ${topic} was not applied`, { cause: error })),
     });
@@ -320,6 +324,7 @@ export class Device implements AsyncDisposable {
   #lost(): void {
     this.#uplink.detach();
     this.#events.detach();
+    this.#states.detach(this.#registry.all(), this.#session.confirmedUs);
     this.#registry.detach();
     this.#wake();
   }
@@ -340,10 +345,11 @@ export class Device implements AsyncDisposable {
         `payload of ${payload.length} bytes on ${record.options.topic} is above the limit of ${this.#maxPayloadBytes}`,
       );
     }
+    const nowUs = this.#env.nowUs();
     const local = timeUs === undefined;
-    const time = timeUs ?? this.#env.nowUs();
+    const time = timeUs ?? nowUs;
     if (record.class === "event") return this.#events.publish(record, payload, time, local);
-    return record.status.state !== "closed" && this.#states.publish(record, payload, time, local);
+    return record.status.state !== "closed" && this.#states.publish(record, payload, time, local, nowUs);
   }
 
   #withdraw(record: ChannelRecord): void {
@@ -413,11 +419,6 @@ export class Device implements AsyncDisposable {
     this.#events.pump();
     this.#states.pump();
     this.#wake();
-  }
-
-  #whenOpen(action: () => void): boolean {
-    if (this.#session.open) action();
-    return this.#session.open;
   }
 
   #roomy(): boolean {

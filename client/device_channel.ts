@@ -104,16 +104,18 @@ export interface ChannelRecord {
   status: ChannelStatus;
   /** Of a state channel: last sequence used. */
   sequence: number;
-  /** Of a state channel: the value to send when the link is free again. */
-  kept: KeptValue | undefined;
+  /** Of a state channel: the newest value. */
+  newest: NewestValue | undefined;
   /** Of an event channel. */
   queue: EventQueue;
 }
 
-/** A state value that waits; the buffer is used again where the next one fits. */
-export interface KeptValue {
+/** The newest value of a state channel, in a buffer that is used again. */
+export interface NewestValue {
   bytes: Uint8Array;
   length: number;
   timeUs: number;
   local: boolean;
+  /** When it was put on its way, by our clock; undefined while it waits. */
+  sentUs: number | undefined;
 }

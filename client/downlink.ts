@@ -22,8 +22,7 @@ const MAX_MESSAGE = 1024;
 /** What the downlink needs of the session. */
 export interface DownlinkOwner {
   channel(number: number): ChannelRecord | undefined;
-  /** Sends an acknowledgement; returns false, having sent nothing, without a connection. */
-  sendAck(frame: Uint8Array): boolean;
+  sendAck(frame: Uint8Array): void;
   /** Sends a result; returns false, having sent nothing, without a connection. */
   sendResult(result: ResultMessage): boolean;
   /** A handler of a desired value failed; the value comes again after a reconnect. */
@@ -66,7 +65,7 @@ export class Downlink {
   /** The channel is taken again after a reconnect: results that could not be sent go out. */
   ready(channel: ChannelRecord): void {
     for (const entry of this.#written.get(channel.number)?.results.values() ?? []) {
-      if (!entry.sent) entry.sent = this.owner.sendResult(entry.result);
+      if (!entry.sent) entry.sent = this.#send(channel, entry.result);
     }
   }
 
@@ -78,12 +77,13 @@ export class Downlink {
 
   #desired(channel: ChannelRecord, info: WriteInfo): void {
     const written = this.#of(channel);
-    const ack = () => void this.#ack(channel, info.sequence);
-    if (info.sequence <= written.last) return ack();
+    const ack = () => this.#ack(channel, info.sequence);
+    // only the same one again is a repeat: a value kept from the gateway's former epoch may have a larger number
+    if (info.sequence === written.last) return ack();
     written.last = info.sequence;
     run(channel, info).then(ack, (error) => {
       // not acknowledged, so it comes again: let it through then, unless a newer one came meanwhile
-      if (written.last === info.sequence) written.last = info.sequence - 1;
+      if (written.last === info.sequence) written.last = 0;
       this.owner.failed(channel.options.topic, error);
     });
   }
@@ -94,26 +94,33 @@ export class Downlink {
     this.#ack(channel, sequence);
     if (sequence <= written.last) {
       const known = written.results.get(sequence);
-      if (known) known.sent = this.owner.sendResult(known.result);
+      if (known) known.sent = this.#send(channel, known.result);
       return;
     }
     written.last = sequence;
     const base = { type: "result" as const, channel: channel.number, sequence };
     run(channel, info).then(
-      (value) => this.#finished(written, { ...base, ok: true, ...(value === undefined ? {} : { value }) }),
-      (error) => this.#finished(written, { ...base, ok: false, message: messageOf(error) }),
+      (value) =>
+        this.#finished(channel, written, { ...base, ok: true, ...(value === undefined ? {} : { value }) }),
+      (error) => this.#finished(channel, written, { ...base, ok: false, message: messageOf(error) }),
     );
   }
 
-  #finished(written: Written, result: ResultMessage): void {
-    written.results.set(result.sequence, { result, sent: this.owner.sendResult(result) });
+  #finished(channel: ChannelRecord, written: Written, result: ResultMessage): void {
+    written.results.set(result.sequence, { result, sent: this.#send(channel, result) });
     if (written.results.size <= KEPT_RESULTS) return;
     const [oldest] = written.results.keys();
     written.results.delete(oldest!);
   }
 
-  #ack(channel: ChannelRecord, sequence: number): boolean {
-    return this.owner.sendAck(encodeAck([{ channel: channel.number, sequence }]));
+  /** To be acknowledged, a channel must be known to the gateway on this very connection. */
+  #ack(channel: ChannelRecord, sequence: number): void {
+    if (channel.status.state !== "ready") return;
+    this.owner.sendAck(encodeAck([{ channel: channel.number, sequence }]));
+  }
+
+  #send(channel: ChannelRecord, result: ResultMessage): boolean {
+    return channel.status.state === "ready" && this.owner.sendResult(result);
   }
 }
 

@@ -36,6 +36,8 @@ export interface SessionRole {
   /** A text message: reads it, and hands what is not the role's own to {@link Session.shared}. */
   text(text: string): void;
   binary(bytes: Uint8Array): void;
+  /** A clock exchange is about to be sent. Its answer confirms everything sent before: what is gathered should go now. */
+  beforeExchange?(): void;
   /** The connection is gone; `opened` follows if another comes. */
   lost(): void;
   /** No other connection comes. */
@@ -73,6 +75,8 @@ interface Resume {
 export class Session {
   readonly board = new StatusBoard();
   readonly clock = new GatewayClock();
+  /** Everything sent on this connection before this moment of our clock has reached the gateway. */
+  confirmedUs = 0;
   #role: SessionRole;
   #env: Environment;
   #options: SessionOptions;
@@ -82,6 +86,7 @@ export class Session {
   #enrolledToken: string | undefined;
   #failures = 0;
   #openedAtUs = 0;
+  #helloSent = false;
   #helloAtUs = 0;
   #lastHeardUs = 0;
   #exchangesLeft = 0;
@@ -117,6 +122,11 @@ export class Session {
   /** Gateway time now, microseconds. */
   nowUs(): number {
     return this.clock.toGatewayUs(this.#env.nowUs());
+  }
+
+  /** Gateway time when the gateway was last heard. */
+  get lastHeardUs(): number {
+    return this.clock.toGatewayUs(this.#lastHeardUs);
   }
 
   /** Resolves when the session is open; rejects with {@link ClosedError} when it never will be. */
@@ -207,6 +217,7 @@ export class Session {
     this.board.set({ state: "connecting", attempt: this.#failures + 1 });
     if (this.ended) return;
     this.#bye = undefined;
+    this.#helloSent = false;
     this.#schedule(() => this.#lost(1006, `no welcome within ${CONNECT_TIMEOUT_MS} ms`), CONNECT_TIMEOUT_MS);
     const guard = (handle: () => void) => {
       if (this.#transport === transport || transport === undefined) this.#guarded(handle);
@@ -237,6 +248,7 @@ export class Session {
   }
 
   #hello(): void {
+    this.#helloSent = true;
     this.#helloAtUs = this.#env.nowUs();
     const hello = {
       type: "hello" as const,
@@ -256,6 +268,7 @@ export class Session {
     this.clock.exchanged(this.#helloAtUs, welcome.time, nowUs);
     this.#welcome = welcome;
     this.#openedAtUs = nowUs;
+    this.confirmedUs = nowUs;
     this.#resume = { session: welcome.session, token: welcome.resume };
     this.#exchangesLeft = FIRST_EXCHANGES;
     this.#stopTimer();
@@ -285,8 +298,10 @@ export class Session {
     if (silentMs >= idleMs) {
       return this.#lost(CLOSE.idle.code, `nothing heard for ${Math.round(silentMs)} ms of at most ${idleMs}`);
     }
-    if (this.#welcome) this.send({ type: "clock", t: nowUs });
-    else this.send({ type: "ping" });
+    if (this.#welcome) {
+      this.#role.beforeExchange?.();
+      this.send({ type: "clock", t: nowUs });
+    } else this.send({ type: "ping" });
     const pingMs = limits?.pingIntervalMs ?? PING_INTERVAL_MS;
     const first = this.#exchangesLeft > 1;
     if (this.#exchangesLeft > 0) this.#exchangesLeft--;
@@ -299,6 +314,7 @@ export class Session {
 
   #clockReply(sentUs: number, gatewayUs: number): void {
     this.clock.exchanged(sentUs, gatewayUs, this.#env.nowUs());
+    this.confirmedUs = sentUs;
     this.#tellOpen();
   }
 
@@ -313,10 +329,16 @@ export class Session {
 
   #closedByPeer(code: number, reason: string): void {
     const bye = this.#bye;
-    const told = bye?.reason || (reason ? `${closeName(code)}: ${reason}` : closeName(code));
+    const told = bye?.reason || (reason ? `${closeName(code)}: ${reason}` : this.#unexplained(code));
     if (bye ? bye.reconnect : mayReconnect(code)) return this.#lost(code, told);
     this.#drop(code, told);
     this.#end(told);
+  }
+
+  /** A browser does not tell a program why a connection failed; say what it can be. */
+  #unexplained(code: number): string {
+    if (code !== 1006 || this.#helloSent) return closeName(code);
+    return "connection_failed: the gateway cannot be reached, or does not accept the token or the page's origin";
   }
 
   /** The connection is of no use any more: leave it and try another one. */

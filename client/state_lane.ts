@@ -1,9 +1,12 @@
 /**
- * The state channels of a device: samples go straight into the batch; without a free link the newest waits.
+ * The state channels of a device: samples go straight into the batch; without a free link the newest waits, and
+ * after a lost connection the newest that may not have arrived goes out again. So whatever was lost, the gateway
+ * ends up with the last value of every channel.
  *
  * @module
  */
-import type { ChannelRecord } from "./device_channel.ts";
+import type { ChannelRecord, NewestValue } from "./device_channel.ts";
+import type { Environment } from "./environment.ts";
 import type { Uplink } from "./uplink.ts";
 
 /** Sends state samples. */
@@ -13,16 +16,32 @@ export class StateLane {
   #waiting = new Set<ChannelRecord>();
 
   /** `toGatewayUs` turns our clock's time into the gateway's. */
-  constructor(private readonly uplink: Uplink, private readonly toGatewayUs: (localUs: number) => number) {}
+  constructor(
+    private readonly uplink: Uplink,
+    private readonly env: Pick<Environment, "nowUs">,
+    private readonly toGatewayUs: (localUs: number) => number,
+  ) {}
 
-  /** Sends a sample or keeps it; returns whether it is on its way. `payload` is copied. */
-  publish(channel: ChannelRecord, payload: Uint8Array, timeUs: number, local: boolean): boolean {
+  /**
+   * Sends a sample or keeps it; `payload` is copied.
+   *
+   * @returns Whether it is on its way.
+   */
+  publish(
+    channel: ChannelRecord,
+    payload: Uint8Array,
+    timeUs: number,
+    local: boolean,
+    nowUs: number,
+  ): boolean {
+    const newest = remember(channel, payload, timeUs, local);
     if (channel.status.state !== "ready" || !this.uplink.free) {
-      this.#keep(channel, payload, timeUs, local);
+      if (this.#waiting.has(channel)) this.conflated++;
+      else this.#waiting.add(channel);
       return false;
     }
-    const time = local ? this.toGatewayUs(timeUs) : timeUs;
-    this.uplink.add("state", channel.number, ++channel.sequence, time, payload);
+    this.#waiting.delete(channel);
+    this.#send(channel, newest, payload, nowUs);
     return true;
   }
 
@@ -30,23 +49,46 @@ export class StateLane {
   pump(): void {
     for (const channel of this.#waiting) {
       if (!this.uplink.free) return;
-      const { kept } = channel;
-      if (channel.status.state === "closed" || !kept) this.#waiting.delete(channel);
-      if (channel.status.state !== "ready" || !kept) continue;
-      this.#waiting.delete(channel);
-      channel.kept = undefined;
-      this.publish(channel, kept.bytes.subarray(0, kept.length), kept.timeUs, kept.local);
+      if (channel.status.state === "closed" || !channel.newest) this.#waiting.delete(channel);
+      else if (channel.status.state === "ready") {
+        this.#waiting.delete(channel);
+        const { newest } = channel;
+        this.#send(channel, newest, newest.bytes.subarray(0, newest.length), this.env.nowUs());
+      }
     }
   }
 
-  #keep(channel: ChannelRecord, payload: Uint8Array, timeUs: number, local: boolean): void {
-    const { length } = payload;
-    const old = channel.kept;
-    if (old) this.conflated++;
-    const bytes = old && old.bytes.length >= length ? old.bytes : new Uint8Array(length);
-    bytes.set(payload);
-    if (old) Object.assign(old, { bytes, length, timeUs, local });
-    else channel.kept = { bytes, length, timeUs, local };
-    this.#waiting.add(channel);
+  /** The connection is gone: of what was sent after `confirmedUs`, by our clock, nobody knows whether it arrived. */
+  detach(channels: Iterable<ChannelRecord>, confirmedUs: number): void {
+    for (const channel of channels) {
+      const sentUs = channel.newest?.sentUs;
+      if (sentUs !== undefined && sentUs >= confirmedUs) this.#waiting.add(channel);
+    }
+  }
+
+  #send(channel: ChannelRecord, newest: NewestValue, payload: Uint8Array, nowUs: number): void {
+    newest.sentUs = nowUs;
+    const time = newest.local ? this.toGatewayUs(newest.timeUs) : newest.timeUs;
+    this.uplink.add("state", channel.number, ++channel.sequence, time, payload);
   }
 }
+
+/** Copies the value into the channel's buffer; makes a larger one where it does not fit. */
+function remember(channel: ChannelRecord, payload: Uint8Array, timeUs: number, local: boolean): NewestValue {
+  const { length } = payload;
+  let newest = channel.newest;
+  if (!newest || newest.bytes.length < length) {
+    newest = { bytes: new Uint8Array(Math.max(16, length)), length, timeUs, local, sentUs: undefined };
+    channel.newest = newest;
+  }
+  if (length <= LOOP_COPY_BYTES) { for (let i = 0; i < length; i++) newest.bytes[i] = payload[i]!; }
+  else newest.bytes.set(payload);
+  newest.length = length;
+  newest.timeUs = timeUs;
+  newest.local = local;
+  newest.sentUs = undefined;
+  return newest;
+}
+
+/** Below this a loop copies faster than the call into `set`. */
+const LOOP_COPY_BYTES = 48;

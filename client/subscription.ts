@@ -58,6 +58,9 @@ const DEFAULT_QUEUE_BYTES = 1_048_576;
 /** Room in a control message beside the positions. */
 const SUBSCRIBE_OVERHEAD_BYTES = 32_768;
 
+/** A sample may be stamped by this much before it reached the gateway, in microseconds, and still be filled in on a topic that had none before a break. */
+const ARRIVAL_SLACK_US = 5_000_000;
+
 interface Track {
   state: boolean;
   epoch: string;
@@ -82,6 +85,10 @@ export class Subscription implements AsyncIterable<Sample>, Disposable {
   readonly #queue: SampleQueue | undefined;
   readonly #tracks = new Map<string, Track>();
   #from: SubscribeFrom | undefined;
+  /** Gateway time when it was first asked for. */
+  #beganUs = 0;
+  /** Gateway time up to which everything had come when it was last interrupted. */
+  #heardUs: number | undefined;
   #ended: ClosedError | true | undefined;
   #wake: (() => void) | undefined;
 
@@ -109,10 +116,16 @@ export class Subscription implements AsyncIterable<Sample>, Disposable {
     );
   }
 
-  /** The message that asks for it from where it stands. */
-  request(nowUs: number): Subscribe {
+  /**
+   * The message that asks for it from where it stands.
+   *
+   * @param nowUs Gateway time.
+   * @param resumeWithinMs How long a break may last for state to be filled in; after a longer one only the
+   * newest values come, so that the view is live at once.
+   */
+  request(nowUs: number, resumeWithinMs: number): Subscribe {
     const { maxHz, maxStaleMs } = this.options;
-    const from = this.#fromHere(nowUs);
+    const from = this.#fromHere(nowUs, resumeWithinMs);
     return {
       type: "subscribe",
       id: this.id,
@@ -165,8 +178,13 @@ export class Subscription implements AsyncIterable<Sample>, Disposable {
     this.options.onGap?.(gap);
   }
 
-  /** Nothing comes any more until it is asked for again. */
-  detached(): void {
+  /**
+   * Nothing comes any more until it is asked for again.
+   *
+   * @param heardUs Gateway time up to which everything has come.
+   */
+  detached(heardUs: number): void {
+    if (this.feed !== 0) this.#heardUs = Math.max(heardUs - ARRIVAL_SLACK_US, this.#beganUs);
     this.feed = 0;
     this.live = false;
     this.skipped = {};
@@ -237,20 +255,31 @@ export class Subscription implements AsyncIterable<Sample>, Disposable {
     }
   }
 
-  /** Where to go on: a time stays the moment it first meant, and each topic goes on behind what came. */
-  #fromHere(nowUs: number): SubscribeFrom | undefined {
+  /**
+   * Where to go on. A time stays the moment that it first meant. After a short break every topic goes on behind
+   * what came of it, and those of which nothing came from the moment of the break; after a long one state begins
+   * with its newest value and events go on behind what came.
+   */
+  #fromHere(nowUs: number, resumeWithinMs: number): SubscribeFrom | undefined {
     const from = this.#from;
-    const time = typeof from === "object" ? from.time : undefined;
-    if (time !== undefined && time < 0) this.#from = { time: Math.max(0, nowUs + time) };
-    if (this.#tracks.size === 0) return from;
-    return { ...(time === undefined ? {} : { time }), positions: this.#fittingPositions() };
+    if (this.#beganUs === 0) {
+      this.#beganUs = nowUs;
+      if (typeof from !== "object" || from.time === undefined) return from;
+      this.#from = { ...from, time: from.time < 0 ? Math.max(0, nowUs + from.time) : from.time };
+      return from;
+    }
+    const asked = typeof from === "object" ? from.time : undefined;
+    const heardUs = this.#heardUs ?? this.#beganUs;
+    const short = nowUs - heardUs <= resumeWithinMs * 1000 + ARRIVAL_SLACK_US;
+    const time = asked ?? (short ? heardUs : undefined);
+    return { ...(time === undefined ? {} : { time }), positions: this.#positions(time !== undefined) };
   }
 
-  /** All positions; where they would not fit into one message those of state topics are left out, whose newest value comes anyway. */
-  #fittingPositions(): Record<string, Position> {
-    const room = MAX_CONTROL_BYTES - SUBSCRIBE_OVERHEAD_BYTES;
+  /** The positions to go on from; those of state topics are left out where they would not fit into one message. */
+  #positions(state: boolean): Record<string, Position> {
     const all = this.positions;
-    if (JSON.stringify(all).length <= room) return all;
+    const fits = JSON.stringify(all).length <= MAX_CONTROL_BYTES - SUBSCRIBE_OVERHEAD_BYTES;
+    if (state && fits) return all;
     return Object.fromEntries(
       [...this.#tracks].filter(([, track]) => !track.state)
         .map(([topic, { epoch, offset }]) => [topic, { epoch, offset }]),

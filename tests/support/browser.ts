@@ -18,6 +18,9 @@ const ARGUMENTS = [
   "--disable-sync",
 ];
 
+/** Longest that one step of a test may take, in milliseconds; generous, since test machines are busy. */
+const STEP_TIMEOUT_MS = 20_000;
+
 /** A page, with what it did wrong so far. */
 export interface WatchedPage {
   page: Page;
@@ -41,6 +44,7 @@ export class TestBrowser implements AsyncDisposable {
   async open(origin: string, options: Parameters<Browser["newContext"]>[0] = {}): Promise<WatchedPage> {
     const context = await this.#browser.newContext(options);
     const faults: string[] = [];
+    context.setDefaultTimeout(STEP_TIMEOUT_MS);
     await watch(context, new URL(origin).host, faults);
     return { page: await context.newPage(), faults };
   }

@@ -17,6 +17,8 @@ interface RunFile {
   url: string;
   token: string;
   pid: number;
+  /** PEM, where the gateway signed its own. */
+  certificate?: string;
 }
 
 /** How to start. */
@@ -95,6 +97,8 @@ export class GatewayProcess implements Target {
   readonly url: string;
   /** An operator's token. */
   readonly token: string;
+  /** PEM of the certificate to trust, with `--tls auto`. */
+  readonly certificate: string | undefined;
   readonly #child: Deno.ChildProcess;
   readonly #output: Output;
   readonly #ownsData: boolean;
@@ -110,6 +114,7 @@ export class GatewayProcess implements Target {
   ) {
     this.url = file.url.replace(/\/$/, "");
     this.token = file.token;
+    this.certificate = file.certificate;
     this.#child = child;
     this.#output = output;
     this.#ownsData = ownsData;

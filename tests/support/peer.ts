@@ -287,8 +287,8 @@ export class DevicePeer extends Peer<ToDevice, DeviceMessage> {
 export interface SeenSample extends WireSample {
   topic: string;
   epoch: string;
-  /** Subscription whose feed brought it. */
-  subscription: number | undefined;
+  /** Subscriptions whose feed brought it; those that are alike share one. */
+  subscriptions: number[];
   recorded: boolean;
   text: string;
 }
@@ -301,6 +301,7 @@ export class DashboardPeer extends Peer<ToDashboard, DashboardMessage> {
   /** Every sample, in the order of arrival. */
   readonly samples: SeenSample[] = [];
   readonly channels = new Map<number, ChannelAnnouncement>();
+  /** Feed of each subscription, by the subscription's id. */
   readonly feeds = new Map<number, number>();
   welcome!: Welcome;
   #ids = 0;
@@ -331,7 +332,7 @@ export class DashboardPeer extends Peer<ToDashboard, DashboardMessage> {
     return id;
   }
 
-  /** Writes a topic and waits for the last word on it. */
+  /** Writes a topic and waits for what came of it. */
   async write(
     topic: string,
     value: unknown,
@@ -339,7 +340,12 @@ export class DashboardPeer extends Peer<ToDashboard, DashboardMessage> {
   ): Promise<Extract<ToDashboard, { type: "result" }>> {
     const id = ++this.#ids;
     await this.send({ type: "write", id, topic, value, ...options });
-    return await this.expect("result", (result) => result.id === id && result.status !== "accepted");
+    return await this.expect("result", (result) => result.id === id);
+  }
+
+  /** What was announced of a topic. */
+  announced(topic: string): ChannelAnnouncement | undefined {
+    return [...this.channels.values()].find((one) => one.topic === topic);
   }
 
   /** Payloads of a topic as text, in the order of arrival. */
@@ -367,11 +373,14 @@ export class DashboardPeer extends Peer<ToDashboard, DashboardMessage> {
   protected override control(message: ToDashboard): void {
     if (message.type === "channels") {
       for (const channel of message.channels) this.channels.set(channel.channel, channel);
-    } else if (message.type === "subscribed") this.feeds.set(message.feed, message.id);
+    } else if (message.type === "subscribed") this.feeds.set(message.id, message.feed);
+    else if (message.type === "unsubscribed") this.feeds.delete(message.id);
   }
 
   protected override frame(frame: WireFrame): void {
     if (frame.kind !== "batch") throw new Error("a dashboard got an acknowledgement");
+    const subscriptions = [...this.feeds].filter(([, feed]) => feed === frame.feed).map(([id]) => id);
+    if (subscriptions.length === 0) throw new Error(`batch of feed ${frame.feed}, which belongs to nobody`);
     for (const sample of frame.samples) {
       const channel = this.channels.get(sample.channel);
       if (!channel) throw new Error(`sample of channel ${sample.channel}, which was not announced`);
@@ -379,7 +388,7 @@ export class DashboardPeer extends Peer<ToDashboard, DashboardMessage> {
         ...sample,
         topic: channel.topic,
         epoch: channel.epoch,
-        subscription: this.feeds.get(frame.feed),
+        subscriptions,
         recorded: frame.recorded,
         text: new TextDecoder().decode(sample.payload),
       });

@@ -1,0 +1,68 @@
+/**
+ * The HTTP application: every route, with what all of them share.
+ *
+ * @module
+ */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { deviceRoutes } from "./devices.ts";
+import { type App, type AppEnv, Endpoints } from "./endpoint.ts";
+import { enrolmentRoutes } from "./enrolments.ts";
+import { crossOrigin, securityHeaders } from "./headers.ts";
+import { loginRoutes } from "./login.ts";
+import { HttpMetrics, metricsRoutes } from "./metrics.ts";
+import { openApiRoutes } from "./openapi.ts";
+import { pageRoutes } from "./page.ts";
+import { asProblem, Problem, problemResponse } from "./problem.ts";
+import type { Services } from "./services.ts";
+import { sessionRoutes } from "./sessions.ts";
+import { statusRoutes } from "./status.ts";
+import { tokenRoutes } from "./tokens.ts";
+import { topicWriteRoutes } from "./topic_write.ts";
+import { topicRoutes } from "./topics.ts";
+
+/**
+ * Builds the application.
+ *
+ * @example
+ * ```ts
+ * const app = buildApp(services);
+ * serve({ fetch: (request, { remote }) => app.fetch(request, { remote }) });
+ * // In the same process, as an operator:
+ * await app.request("/v1/devices", {}, { [CALLER]: LOCAL_OPERATOR });
+ * ```
+ */
+export function buildApp(services: Services): App {
+  const app: App = new OpenAPIHono<AppEnv>();
+  const http = new HttpMetrics();
+  app.use(http.middleware);
+  app.use(securityHeaders);
+  app.use(crossOrigin(services.access.gate));
+
+  const endpoints = new Endpoints(app, services);
+  statusRoutes(endpoints, services);
+  metricsRoutes(endpoints, services, http);
+  loginRoutes(endpoints, services);
+  deviceRoutes(endpoints, services);
+  topicRoutes(endpoints, services);
+  topicWriteRoutes(endpoints, services);
+  sessionRoutes(endpoints, services);
+  tokenRoutes(endpoints, services);
+  enrolmentRoutes(endpoints, services);
+  endpoints.seal();
+  openApiRoutes(app, services.version);
+  if (services.page) pageRoutes(app, services.page);
+
+  app.notFound((c) =>
+    problemResponse(new Problem("not-found", "nothing is served at this path"), c.req.path)
+  );
+  app.onError((error, c) => {
+    const problem = asProblem(error);
+    if (problem) return problemResponse(problem, c.req.path);
+    services.fault(`${c.req.method} ${c.req.path}`, error);
+    return problemResponse(
+      new Problem("internal", "the gateway failed to answer; its log says why"),
+      c.req.path,
+    );
+  });
+  return app;
+}

@@ -1,0 +1,231 @@
+/**
+ * An endpoint: what it takes, who may use it, what it answers. One description makes the route, its checks and
+ * its entry in the OpenAPI document, so that none of them can be forgotten or differ.
+ *
+ * @module
+ */
+import type { OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { Admission } from "../access/gate.ts";
+import type { Principal, Role } from "../hub/access.ts";
+import { readJson } from "./body.ts";
+import { ANONYMOUS, CALLER, type RequestEnv } from "./caller.ts";
+import { openApiRoute } from "./endpoint_docs.ts";
+import { type FieldError, Problem, type ProblemKind } from "./problem.ts";
+import type { Services } from "./services.ts";
+
+/** Environment of the application. */
+export type AppEnv = {
+  Bindings: RequestEnv;
+  /** `route` names the route for metrics, as the OpenAPI document does. */
+  Variables: { route: string };
+};
+
+/** The application that endpoints are added to. */
+export type App = OpenAPIHono<AppEnv>;
+
+/** Who may use an endpoint: everybody, or the holders of tokens of these roles. */
+export type Audience = "public" | readonly Role[];
+
+/** Every role. */
+export const EVERY_ROLE: readonly Role[] = ["device", "dashboard", "operator"];
+
+/** Operators only. */
+export const OPERATOR: readonly Role[] = ["operator"];
+
+/** Schema of a set of named text values: path or query. */
+export type Parameters = z.ZodObject;
+
+/** What an endpoint is. */
+export interface EndpointSpec<
+  P extends Parameters = Parameters,
+  Q extends Parameters = Parameters,
+  B extends z.ZodType = z.ZodType,
+  R extends z.ZodType = z.ZodType,
+> {
+  method: "get" | "post" | "delete";
+  /** As OpenAPI writes it: `/v1/devices/{name}`. A parameter `{topic}` may hold slashes. */
+  path: string;
+  audience: Audience;
+  tag: string;
+  summary: string;
+  description?: string;
+  params?: P;
+  query?: Q;
+  /** Schema of a JSON body. */
+  body?: B;
+  /** Bodies that the handler reads itself, by media type. */
+  rawBody?: Record<string, { schema: z.ZodType }>;
+  /** Status of success, and the schema of its JSON; 204 has none. */
+  status?: 200 | 201 | 204;
+  response?: R;
+  /** Further media types of the answer, where the handler makes it itself. */
+  otherResponses?: Record<string, { schema: z.ZodType }>;
+  /** Problems that it may answer with beside those that follow from the above. */
+  problems?: readonly ProblemKind[];
+}
+
+/** One request, checked. */
+export interface Call<P extends Parameters, Q extends Parameters, B extends z.ZodType> {
+  c: Context<AppEnv>;
+  /** {@link ANONYMOUS} on public endpoints. */
+  principal: Principal;
+  params: z.output<P>;
+  query: z.output<Q>;
+  body: z.output<B>;
+  /** Peer as `address:port`. */
+  remote: string;
+}
+
+/** Parameters of an endpoint that has none. */
+type NoParameters = z.ZodObject<Record<never, never>>;
+
+/** Adds endpoints to an application. */
+export class Endpoints {
+  /** Methods of each path. */
+  readonly #methods = new Map<string, string[]>();
+
+  constructor(readonly app: App, readonly services: Services) {}
+
+  /** Adds one: the handler is called with what the specification lets through, and answers a value or a response. */
+  add<
+    P extends Parameters = NoParameters,
+    Q extends Parameters = NoParameters,
+    B extends z.ZodType = z.ZodUndefined,
+    R extends z.ZodType = z.ZodVoid,
+  >(
+    spec: EndpointSpec<P, Q, B, R>,
+    handler: (call: Call<P, Q, B>) => Promise<z.input<R> | Response> | z.input<R> | Response,
+  ): void {
+    const { app, services } = this;
+    app.openAPIRegistry.registerPath(openApiRoute(spec));
+    const method = spec.method.toUpperCase();
+    this.#methods.set(spec.path, [...(this.#methods.get(spec.path) ?? []), method]);
+    app.on(method, honoPath(spec.path), async (c) => {
+      c.set("route", spec.path);
+      const principal = callerOf(c, spec.audience, services);
+      // What comes out of a schema has the type that is inferred from it; without one there is nothing.
+      const params = checkParameters(spec.params, pathParameters(c, spec.path), "path") as z.output<P>;
+      const query = checkParameters(spec.query, queryOf(c), "query") as z.output<Q>;
+      const body = (spec.body && checkBody(spec.body, await readJson(c.req.raw))) as z.output<B>;
+      const result = await handler({ c, principal, params, query, body, remote: c.env?.remote ?? "" });
+      if (result instanceof Response) return result;
+      return spec.status === 204 ? c.body(null, 204) : c.json(result as object, spec.status ?? 200);
+    });
+  }
+
+  /** Answers OPTIONS and every method that a path does not have. To be called after the last {@link add}. */
+  seal(): void {
+    for (const [path, known] of this.#methods) {
+      this.app.all(honoPath(path), (c) => {
+        c.set("route", path);
+        return otherMethod(c, known);
+      });
+    }
+  }
+}
+
+function otherMethod(c: Context<AppEnv>, known: string[]): Response {
+  const allow = [...known, ...(known.includes("GET") ? ["HEAD"] : []), "OPTIONS"].join(", ");
+  if (c.req.method === "OPTIONS") return c.body(null, 204, { allow });
+  throw new Problem("method-not-allowed", `${c.req.method} is not one of ${allow}`, { headers: { allow } });
+}
+
+/**
+ * Hono's form of an OpenAPI path. `{topic}` takes slashes; since only the last part of a Hono path may do so,
+ * what stands behind it is matched along with it and taken off by {@link pathParameters}.
+ */
+function honoPath(path: string): string {
+  return path.replace(/\/\{topic\}(.*)$/, "/:topic{.+$1}").replaceAll(/\/\{(\w+)\}/g, "/:$1");
+}
+
+function pathParameters(c: Context<AppEnv>, path: string): Record<string, string> {
+  const params: Record<string, string> = c.req.param();
+  const [, behind] = path.split("{topic}");
+  return behind ? { ...params, topic: params["topic"]!.slice(0, -behind.length) } : params;
+}
+
+function callerOf(c: Context<AppEnv>, audience: Audience, services: Services): Principal {
+  if (audience === "public") return ANONYMOUS;
+  const principal = c.env?.[CALLER] ?? admitted(services.access.gate.admit({
+    method: c.req.method,
+    headers: c.req.raw.headers,
+    remote: c.env?.remote ?? "",
+    upgrade: false,
+  }));
+  if (!audience.includes(principal.role)) {
+    throw new Problem(
+      "forbidden",
+      `this needs the role ${audience.join(" or ")}; the token's is ${principal.role}`,
+    );
+  }
+  return principal;
+}
+
+/** The principal that was let in. @throws {Problem} when none was. */
+export function admitted(admission: Admission): Principal {
+  if (admission.ok) return admission.principal;
+  switch (admission.status) {
+    case 401:
+      // Not Basic: a browser would ask for a name and password.
+      throw new Problem("unauthorized", admission.message, {
+        headers: { "www-authenticate": 'Bearer realm="tidegate"' },
+      });
+    case 403:
+      throw new Problem("foreign-origin", admission.message);
+    case 429:
+      throw new Problem("rate-limited", admission.message, {
+        headers: { "retry-after": String(admission.retryAfterS ?? 1) },
+      });
+  }
+}
+
+function queryOf(c: Context<AppEnv>): Record<string, string> {
+  const query: Record<string, string> = {};
+  for (const [name, values] of Object.entries(c.req.queries())) {
+    if (values.length > 1) {
+      throw invalid([{ parameter: name, detail: `it is given ${values.length} times; once is enough` }]);
+    }
+    query[name] = values[0]!;
+  }
+  return query;
+}
+
+function checkParameters(
+  schema: Parameters | undefined,
+  values: Record<string, string>,
+  where: "path" | "query",
+): Record<string, unknown> {
+  if (!schema) {
+    const [unknown] = Object.keys(values);
+    if (unknown === undefined) return {};
+    throw invalid([{ parameter: unknown, detail: "this takes no such parameter" }]);
+  }
+  // Strict: a filter that is misspelt must not be passed over as if it held.
+  const result = schema.strict().safeParse(values);
+  if (result.success) return result.data;
+  throw invalid(result.error.issues.map((issue) => ({
+    parameter: String(issue.path[0] ?? unknownKeys(issue) ?? where),
+    detail: issue.message,
+  })));
+}
+
+function checkBody<B extends z.ZodType>(schema: B, value: unknown): z.output<B> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw invalid(result.error.issues.map((issue) => ({
+    pointer: "#" +
+      issue.path.map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`).join(""),
+    detail: issue.message,
+  })));
+}
+
+function unknownKeys(issue: z.core.$ZodIssue): string | undefined {
+  return issue.code === "unrecognized_keys" ? issue.keys.join(", ") : undefined;
+}
+
+function invalid(errors: FieldError[]): Problem {
+  const [first] = errors;
+  const where = first?.parameter ?? first?.pointer ?? "";
+  return new Problem("bad-request", `${where}: ${first?.detail ?? "not valid"}`, { errors });
+}

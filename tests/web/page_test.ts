@@ -1,0 +1,227 @@
+/**
+ * The live page in Chromium, against a stand-in gateway whose every sample the test decides.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import type { Page } from "playwright-core";
+import { TestBrowser } from "../support/browser.ts";
+import { FAKE_TOKEN, FakeLiveGateway, type FakeTopic } from "../support/fake_live_gateway.ts";
+import { fakeTopic, json, rig, workshop } from "../support/fake_topics.ts";
+import type { PageCounts } from "../../web/page.ts";
+
+/** Seconds of the past that the stand-in has recorded. */
+const HISTORY_SECONDS = 60;
+
+/** Gives the test a gateway, a browser and a page that came by the login link; checks that it did nothing wrong. */
+async function onPage(
+  topics: FakeTopic[],
+  test: (page: Page, gateway: FakeLiveGateway) => Promise<void>,
+  context: Parameters<TestBrowser["open"]>[1] = {},
+): Promise<void> {
+  await using gateway = await FakeLiveGateway.start({ topics, historySeconds: HISTORY_SECONDS });
+  await using browser = await TestBrowser.start();
+  const { page, faults } = await browser.open(gateway.url, context);
+  await page.goto(`${gateway.url}/#token=${FAKE_TOKEN}`);
+  await test(page, gateway);
+  assertEquals(faults, []);
+}
+
+function counts(page: Page): Promise<PageCounts> {
+  return page.evaluate(() =>
+    (globalThis as unknown as { tidegatePage: { counts: PageCounts } }).tidegatePage.counts
+  );
+}
+
+/** Waits until the page has drawn this many more frames. */
+async function frames(page: Page, more: number): Promise<void> {
+  const from = (await counts(page)).frames;
+  await page.waitForFunction(
+    (until) =>
+      (globalThis as unknown as { tidegatePage: { counts: PageCounts } }).tidegatePage.counts.frames >= until,
+    from + more,
+  );
+}
+
+/** Pixels of a topic's chart that something was drawn on. */
+function inkedPixels(page: Page, topic: string): Promise<number> {
+  return page.evaluate((name) => {
+    const canvas = document.querySelector<HTMLCanvasElement>(`[data-topic="${name}"] canvas`);
+    const data = canvas?.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+    let inked = 0;
+    for (let i = 3; i < data.length; i += 4) if (data[i]! > 0) inked++;
+    return inked;
+  }, topic);
+}
+
+Deno.test("the page logs in by the link, forgets the token, and shows values and charts that move", async () => {
+  await onPage(workshop(), async (page) => {
+    await page.waitForSelector('[data-topic="workshop/load"] canvas');
+    assertEquals(new URL(page.url()).hash, "");
+    assertEquals(await page.evaluate(() => document.cookie), "", "no script sees the cookie");
+    assertEquals(await page.locator(".device h2").allTextContents(), ["greenhouse", "workshop"]);
+    assertEquals(await page.locator(".device .presence").allTextContents(), [
+      "offline",
+      "online by WebSocket",
+    ]);
+    await frames(page, 5);
+    assert(await inkedPixels(page, "workshop/load") > 1000, "the history is drawn");
+
+    const value = page.locator('[data-topic="workshop/load"] .number');
+    const before = await value.textContent();
+    await page.waitForFunction(
+      (text) => document.querySelector('[data-topic="workshop/load"] .number')?.textContent !== text,
+      before,
+    );
+    assertEquals(await page.locator('[data-topic="workshop/cpu"] dt').allTextContents(), [
+      "0",
+      "1",
+      "2",
+      "3",
+    ]);
+    assertEquals(await page.locator('[data-topic="workshop/machine"] pre').textContent(), "lathe 3, tool 12");
+    await page.locator('[data-topic="workshop/door"]').scrollIntoViewIfNeeded();
+    await page.waitForSelector('[data-topic="workshop/door"] time');
+  });
+});
+
+Deno.test("the page asks for a token when there is no login, and says when one is wrong", async () => {
+  await using gateway = await FakeLiveGateway.start({ topics: workshop() });
+  await using browser = await TestBrowser.start();
+  const { page, faults } = await browser.open(gateway.url);
+  await page.goto(gateway.url);
+  await page.fill("#token", "tg_wrong");
+  await page.click(".login button");
+  await page.waitForSelector(".login .bad:not(:empty)");
+  assertEquals(await page.textContent(".login .bad"), "This token is unknown, expired or revoked.");
+  await page.fill("#token", FAKE_TOKEN);
+  await page.click(".login button");
+  await page.waitForSelector('[data-topic="workshop/load"] canvas');
+  // The browser itself notes the two refusals on its console.
+  assertEquals(faults.filter((fault) => !/status of 401/.test(fault)), []);
+});
+
+Deno.test("the page connects again by itself and goes on when the gateway comes back", async () => {
+  const topics = [fakeTopic("a/x", (us) => json({ minute: us / 6e7 }), { encoding: "json" })];
+  await using browser = await TestBrowser.start();
+  let gateway = await FakeLiveGateway.start({ topics });
+  const { url, port } = gateway;
+  const { page, faults } = await browser.open(url);
+  await page.goto(`${url}/#token=${FAKE_TOKEN}`);
+  await page.waitForSelector('.pill[data-state="open"]');
+  await gateway[Symbol.asyncDispose]();
+  await page.waitForSelector('.pill[data-state="waiting"], .pill[data-state="connecting"]');
+  gateway = await FakeLiveGateway.start({ topics, port, epoch: "fake.2" });
+  await using _ = gateway;
+  await page.waitForSelector('.pill[data-state="open"]');
+  const { received } = await counts(page);
+  await page.waitForFunction(
+    (seen) =>
+      (globalThis as unknown as { tidegatePage: { counts: PageCounts } }).tidegatePage.counts.received > seen,
+    received,
+  );
+  assertEquals(await page.locator(".card").count(), 1);
+  // The browser itself notes on its console that nobody answered.
+  assertEquals(faults.filter((fault) => !/ERR_CONNECTION_REFUSED|WebSocket connection/.test(fault)), []);
+});
+
+Deno.test("the page draws no more than what is on screen when 100 topics come at 10 Hz", async () => {
+  await onPage(rig(100), async (page) => {
+    await page.waitForFunction(() => document.querySelectorAll(".card").length === 100);
+    await page.waitForSelector("canvas");
+    await frames(page, 30);
+    const before = await counts(page);
+    const times = await page.evaluate((wanted) =>
+      new Promise<number[]>((resolve) => {
+        const stamps: number[] = [];
+        const frame = (at: number) => {
+          stamps.push(at);
+          if (stamps.length <= wanted) requestAnimationFrame(frame);
+          else resolve(stamps.slice(1).map((stamp, i) => stamp - stamps[i]!));
+        };
+        requestAnimationFrame(frame);
+      }), 180);
+    const after = await counts(page);
+    const seconds = times.reduce((sum, time) => sum + time, 0) / 1000;
+    const draws = (after.draws - before.draws) / seconds;
+    const p95 = times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.95)]!;
+    console.log(
+      `    100 topics x 10 Hz: ${after.onScreen} cards on screen, ${draws.toFixed(0)} drawings/s, ` +
+        `frame time p95 ${p95.toFixed(1)} ms, ${after.overruns - before.overruns} frames over budget`,
+    );
+    assertEquals(
+      await page.locator("canvas").count(),
+      after.onScreen - 1,
+      "one canvas for each card on screen",
+    );
+    assert(after.onScreen < 40, `${after.onScreen} of 100 cards count as on screen`);
+    // At most 10 texts, 4 pictures and 4 ages a second for each: what 5 minutes on a few hundred pixels can show.
+    assert(draws <= after.onScreen * 18, `${draws} drawings a second for ${after.onScreen} cards`);
+    assert(after.received - before.received > 50 * seconds, "samples kept coming");
+
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+    await page.waitForSelector('[data-topic="rig/channel/99"] canvas');
+    await frames(page, 5);
+    assertEquals(
+      await page.locator('[data-topic="rig/channel/0"] canvas').count(),
+      0,
+      "let go of off screen",
+    );
+    assert(await inkedPixels(page, "rig/channel/99") > 1000);
+  });
+});
+
+Deno.test("the page filters topics, stands still while paused, and changes the time shown", async () => {
+  await onPage(workshop(), async (page) => {
+    await page.waitForSelector('[data-topic="workshop/load"] canvas');
+    await page.keyboard.press("/");
+    await page.keyboard.type("SPINDLE spe");
+    assertEquals(await page.locator(".card:visible h3").allTextContents(), ["spindle/speed"]);
+    assertEquals(await page.locator(".device:visible").count(), 1);
+    await page.fill('input[type="search"]', "");
+
+    await page.getByRole("radio", { name: "1 min" }).check();
+    await frames(page, 5);
+    await page.getByRole("button", { name: "Pause" }).click();
+    await frames(page, 5);
+    const picture = await page.locator('[data-topic="workshop/load"] canvas').evaluate((canvas) =>
+      (canvas as HTMLCanvasElement).toDataURL()
+    );
+    const { received } = await counts(page);
+    await page.waitForFunction(
+      (seen) =>
+        (globalThis as unknown as { tidegatePage: { counts: PageCounts } }).tidegatePage.counts.received >
+          seen,
+      received + 100,
+    );
+    const later = await page.locator('[data-topic="workshop/load"] canvas').evaluate((canvas) =>
+      (canvas as HTMLCanvasElement).toDataURL()
+    );
+    assert(picture === later, "the picture stands still while samples come in");
+  });
+});
+
+Deno.test("the page writes a writable topic and tells what came of it", async () => {
+  await onPage(workshop(), async (page, gateway) => {
+    const card = page.locator('[data-topic="workshop/lamp"]');
+    await card.locator("input").fill("bright");
+    await card.getByRole("button", { name: "Write" }).click();
+    await card.locator("output.bad").waitFor();
+    await card.locator("input").fill('{"state":"off"}');
+    await card.locator("input").press("Enter");
+    await card.locator("output.good").waitFor();
+    assertEquals(await card.locator("output").textContent(), "done");
+    const write = gateway.heard.find((message) => message.type === "write");
+    assertEquals(write?.type === "write" && write.topic, "workshop/lamp");
+  });
+});
+
+Deno.test("the page fits a phone without scrolling sideways, in light and in dark", async () => {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await onPage(workshop(), async (page) => {
+      await page.waitForSelector(".card canvas");
+      const [width, wanted] = await page.evaluate(() => [innerWidth, document.documentElement.scrollWidth]);
+      assert(wanted! <= width!, `${wanted} pixels wide on a screen of ${width}`);
+    }, { viewport: { width: 360, height: 740 }, colorScheme, hasTouch: true });
+  }
+});
