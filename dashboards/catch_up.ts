@@ -34,7 +34,7 @@ export interface CatchUpParts {
     epoch: string,
     from: number,
     to: number,
-    reason: "retention" | "crash" | "epoch" | "device",
+    reason: "retention" | "overload" | "epoch" | "device",
   ): void;
   batch(bytes: Uint8Array, samples: number): void;
   /** Sends the newest value of those of `topics` that are state. */

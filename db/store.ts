@@ -159,14 +159,20 @@ export interface BootState {
 
 /** Size and health of the database. */
 export interface StoreStatus {
+  /** Size of the files. */
   bytes: number;
+  /** Room left on the disk. */
   freeBytes: number;
+  /** Commits that are not regrouped by topic yet. */
   chunks: number;
+  /** Samples on record. */
   samples: number;
   /** Oldest recorded sample in microseconds, or null. */
   oldestUs: number | null;
   /** Bytes waiting for the writer. */
   queuedBytes: number;
+  /** Samples that retention removed, ever. */
+  removedSamples: number;
   /** Samples not recorded, by reason. */
   drops: Record<string, number>;
   /** Last error of the writer, or null. */
@@ -189,6 +195,8 @@ export interface Store {
   sessionTopics(id: string): Promise<{ topic: string; samples: number; firstUs: number; lastUs: number }[]>;
   series(request: SeriesRequest): Promise<Series>;
   status(): Promise<StoreStatus>;
+  /** Regroups, merges and trims at once what else is done in the background: for tests and `doctor`. */
+  maintain(nowMs?: EpochMs): Promise<void>;
   /** Commits everything and closes. */
   close(): Promise<void>;
 }

@@ -32,6 +32,8 @@ export interface Recorder {
   acceptedSequence(topic: Topic, producer: string): number;
   /** Resolves when all that was given so far is committed. */
   flush(): Promise<void>;
+  /** Calls back for each event sample once it is on disk; the returned function stops that. */
+  onCommitted(committed: EventCommitted): () => void;
 }
 
 /** Is told of each event sample once it is on disk. The sample is lent as everywhere. */
@@ -54,20 +56,33 @@ export interface ReplayRequest {
 /** A piece of the past. */
 export type ReplayItem =
   | { kind: "batch"; bytes: Uint8Array; samples: number }
-  /** A position's samples are gone, or the epoch it names is unknown. */
+  /**
+   * Samples `from` to `to`, both included, are gone. With reason `epoch` the epoch is unknown here, and `to` is
+   * `Number.MAX_SAFE_INTEGER`: nobody knows how many there were; what follows is all that is on record of the
+   * current epoch.
+   */
   | {
     kind: "gap";
     topic: number;
     epoch: string;
     from: number;
     to: number;
-    reason: "retention" | "crash" | "epoch";
+    reason: "retention" | "overload" | "epoch";
   }
-  /** What follows of this topic counts in another epoch. */
+  /**
+   * What follows of this topic counts in another epoch than its position named, or than the current one where
+   * it had no position. Comes last too, when live samples count in another epoch than the last one read.
+   */
   | { kind: "epoch"; topic: number; epoch: string };
 
 /** Reads the recording. */
 export interface RecordingReader {
-  /** In order of time, and of offsets within each topic. Ends when what is committed is read; reads ahead at most one item. */
+  /**
+   * In order of time, and of offsets within each topic. Begins by committing what the recorder holds and ends
+   * when what is committed is read; reads ahead at most one page of a few items.
+   *
+   * Gaps are exact for event topics wherever they are; for state topics, which may have holes, only what
+   * retention removed behind a position is told.
+   */
   replay(request: ReplayRequest): AsyncIterable<ReplayItem>;
 }

@@ -143,6 +143,7 @@ export function testApp(more: Partial<Services> = {}) {
           chunks: 1,
           samples: 2,
           oldestUs: null,
+          removedSamples: 0,
           queuedBytes: 0,
           drops: {},
           error: null,

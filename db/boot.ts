@@ -1,0 +1,149 @@
+/**
+ * What happens at a start before anything else: tables are made, the former run's loose ends are tied up, and
+ * everything that the gateway keeps in memory is loaded.
+ *
+ * @module
+ */
+import { eq, isNull, sql } from "drizzle-orm";
+import { decodeBlock } from "./block.ts";
+import { ChunkReader } from "./chunk.ts";
+import { dropUnfinished } from "./compactor.ts";
+import { unpack } from "./compression.ts";
+import type { Opened } from "./messages.ts";
+import { metaValue, setMeta } from "./meta.ts";
+import {
+  blocks,
+  chunks,
+  desired,
+  devices,
+  META,
+  producers,
+  runs,
+  sessions,
+  tokens,
+  topics,
+} from "./schema.ts";
+import { type Connection, transaction } from "./sqlite.ts";
+import type { TopicRow } from "./store.ts";
+
+const GATEWAY_ID_BYTES = 8;
+
+function gatewayId(connection: Connection): string {
+  const known = metaValue(connection, META.gateway);
+  if (known) return known;
+  const bytes = crypto.getRandomValues(new Uint8Array(GATEWAY_ID_BYTES));
+  const id = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  setMeta(connection, META.gateway, id);
+  return id;
+}
+
+/** Ends the sessions that a run left open, at the time each was last seen. */
+function closeCrashed({ db }: Connection): number {
+  const result = db.update(sessions)
+    .set({ endedAt: sql`${sessions.lastSeenAt}`, endReason: "crashed" })
+    .where(isNull(sessions.endedAt)).run();
+  return Number(result.changes);
+}
+
+/** Closes what the former run left open and opens a new one. */
+export function beginRun(
+  connection: Connection,
+  nowMs: number,
+): { gateway: string; run: number; crashed: number } {
+  const { db } = connection;
+  return transaction(connection, () => {
+    const gateway = gatewayId(connection);
+    const crashed = closeCrashed(connection);
+    dropUnfinished(connection);
+    const last = db.select({ id: sql<number | null>`max(id)` }).from(runs).get()?.id ?? 0;
+    const run = Number(last) + 1;
+    db.insert(runs).values({ id: run, startedAt: nowMs, clean: false }).run();
+    return { gateway, run, crashed };
+  });
+}
+
+/** Marks the run as ended in good order. */
+export function endRun({ db }: Connection, run: number, nowMs: number): void {
+  db.update(runs).set({ endedAt: nowMs, clean: true }).where(eq(runs.id, run)).run();
+}
+
+/** Newest sample of each topic among the chunks that are not regrouped yet. */
+function newestInChunks(
+  connection: Connection,
+  gateway: string,
+): Map<number, NonNullable<TopicRow["newest"]>> {
+  const newest = new Map<number, NonNullable<TopicRow["newest"]>>();
+  const ids = connection.db.select({ id: chunks.id }).from(chunks).orderBy(chunks.id).all();
+  for (const { id } of ids) {
+    const chunk = connection.db.select().from(chunks).where(eq(chunks.id, id)).get();
+    if (!chunk) continue;
+    const last = new Map<number, [offset: number, timeUs: number, start: number, end: number]>();
+    const reader = new ChunkReader(unpack(chunk));
+    while (reader.next()) last.set(reader.topic, [reader.offset, reader.timeUs, reader.start, reader.end]);
+    const epoch = `${gateway}.${chunk.run}`;
+    for (const [topic, [offset, timeUs, start, end]] of last) {
+      newest.set(topic, { epoch, offset, timeUs, payload: reader.bytes.slice(start, end) });
+    }
+  }
+  return newest;
+}
+
+/** Reads the newest sample of a topic from its last block, by its summary where there is one. */
+function newestInBlocks(connection: Connection, gateway: string) {
+  const last = connection.db
+    .select({ run: blocks.run, summary: blocks.summary, codec: blocks.codec, id: blocks.id })
+    .from(blocks).where(eq(blocks.topic, sql.placeholder("topic")))
+    .orderBy(sql`run desc, last_offset desc`).limit(1).prepare();
+  const data = connection.db.select({ data: blocks.data }).from(blocks)
+    .where(eq(blocks.id, sql.placeholder("id"))).prepare();
+  return (topic: number): TopicRow["newest"] => {
+    const row = last.get({ topic });
+    if (!row) return undefined;
+    const block = row.summary ?? unpack({ codec: row.codec, data: data.get({ id: row.id })!.data });
+    const columns = decodeBlock(block);
+    const i = columns.count - 1;
+    return {
+      epoch: `${gateway}.${row.run}`,
+      offset: columns.offsets[i]!,
+      timeUs: columns.timesUs[i]!,
+      payload: columns.payload(i).slice(),
+    };
+  };
+}
+
+function loadTopics(connection: Connection, gateway: string): TopicRow[] {
+  const fresh = newestInChunks(connection, gateway);
+  const older = newestInBlocks(connection, gateway);
+  return connection.db.select().from(topics).orderBy(topics.id).all().map(({ id, description }) => {
+    const newest = fresh.get(id) ?? older(id);
+    return newest ? { id, description, newest } : { id, description };
+  });
+}
+
+/** Loads what the gateway keeps in memory. */
+export function loadBoot(
+  connection: Connection,
+  { gateway, run, crashed }: { gateway: string; run: number; crashed: number },
+): Opened {
+  const { db } = connection;
+  const lastSession = db.select({ number: sql<number | null>`max(number)` }).from(sessions).get()?.number ??
+    0;
+  return {
+    boot: {
+      gateway,
+      epoch: `${gateway}.${run}`,
+      tokens: db.select().from(tokens).all(),
+      devices: db.select().from(devices).all(),
+      topics: loadTopics(connection, gateway),
+      desired: db.select().from(desired).all(),
+      crashedSessions: crashed,
+    },
+    producers: db.select({
+      topic: producers.topic,
+      producer: producers.producer,
+      sequence: producers.sequence,
+    })
+      .from(producers).all(),
+    nextSession: Number(lastSession) + 1,
+  };
+}

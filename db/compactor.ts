@@ -1,0 +1,214 @@
+/**
+ * Regroups committed chunks into blocks of one topic each, in steps short enough that no commit waits for them.
+ *
+ * The blocks of one go carry a generation that readers do not see until all of them are written; then one
+ * small transaction makes them visible and removes the chunks. A crash in between leaves blocks of an
+ * unfinished generation, which the next start deletes.
+ *
+ * @module
+ */
+import { and, eq, gt, inArray, lte, sql } from "drizzle-orm";
+import type { TopicDescription } from "../hub/topic.ts";
+import { encodeBlock } from "./block.ts";
+import { committedGeneration, metaValue, setMeta } from "./meta.ts";
+import { ChunkReader } from "./chunk.ts";
+import { Columns } from "./columns.ts";
+import { pack, unpack } from "./compression.ts";
+import { numberOf } from "./numbers.ts";
+import { blocks, chunks, META, topics } from "./schema.ts";
+import { type Connection, transaction } from "./sqlite.ts";
+import { summarize } from "./summary.ts";
+
+/** Payload bytes of a full block: a few times what zstd needs to do well, and read in well under 1 ms. */
+export const BLOCK_BYTES = 65_536;
+
+/** Samples of a full block, where payloads are small. */
+export const BLOCK_SAMPLES = 8_192;
+
+/** Blocks below half of a full one are merged later. */
+export const SMALL_BYTES = BLOCK_BYTES / 2;
+
+/** With more changes of session than this within one go, a block holds samples of several sessions. */
+const MAX_SESSION_CUTS = 4;
+
+/** Work done before others get a turn, in milliseconds. */
+export const STEP_MS = 4;
+
+/** What a row of `blocks` says beside its key. */
+export type NewBlock = Omit<typeof blocks.$inferInsert, "id">;
+
+/** Makes the row of a block from samples `from` to `to` (not included). */
+export function blockRow(
+  columns: Columns,
+  from: number,
+  to: number,
+  place: { generation: number; topic: number; run: number; description: TopicDescription | undefined },
+): NewBlock {
+  const raw = encodeBlock(columns, from, to);
+  let minUs = Infinity;
+  let maxUs = 0;
+  let session = columns.sessions[from]!;
+  for (let i = from; i < to; i++) {
+    minUs = Math.min(minUs, columns.timesUs[i]!);
+    maxUs = Math.max(maxUs, columns.timesUs[i]!);
+    if (columns.sessions[i] !== session) session = 0;
+  }
+  const { generation, topic, run, description } = place;
+  const packed = pack(raw);
+  return {
+    generation,
+    small: raw.length < SMALL_BYTES && to - from < BLOCK_SAMPLES / 2,
+    topic,
+    run,
+    firstOffset: columns.offsets[from]!,
+    lastOffset: columns.offsets[to - 1]!,
+    minUs,
+    maxUs,
+    session,
+    samples: to - from,
+    rawBytes: raw.length,
+    codec: packed.codec,
+    summary: description ? summarize(columns, from, to, numberOf(description)) : null,
+    data: packed.data,
+  };
+}
+
+/** Where to cut: at full blocks, and where the session changes unless it does so all the time. */
+export function* cuts(columns: Columns): Generator<[from: number, to: number]> {
+  let changes = 0;
+  for (let i = 1; i < columns.count; i++) if (columns.sessions[i] !== columns.sessions[i - 1]) changes++;
+  const bySession = changes <= MAX_SESSION_CUTS;
+  let from = 0;
+  for (let i = 1; i <= columns.count; i++) {
+    const full = i < columns.count &&
+      (columns.ends[i]! - columns.start(from) > BLOCK_BYTES || i - from >= BLOCK_SAMPLES);
+    const cut = bySession && i < columns.count && columns.sessions[i] !== columns.sessions[i - 1];
+    if (i === columns.count || full || cut) {
+      yield [from, i];
+      from = i;
+    }
+  }
+}
+
+/** Descriptions of topics by id. */
+export function descriptions({ db }: Connection): (topic: number) => TopicDescription | undefined {
+  const query = db.select({ description: topics.description }).from(topics)
+    .where(eq(topics.id, sql.placeholder("id"))).prepare();
+  const known = new Map<number, TopicDescription | undefined>();
+  return (id) => {
+    if (!known.has(id)) known.set(id, query.get({ id })?.description);
+    return known.get(id);
+  };
+}
+
+/** Prepares the insertion of blocks. */
+export function blockInserter({ db }: Connection): (row: NewBlock) => void {
+  const value = sql.placeholder;
+  const insert = db.insert(blocks).values({
+    generation: value("generation"),
+    small: value("small"),
+    topic: value("topic"),
+    run: value("run"),
+    firstOffset: value("firstOffset"),
+    lastOffset: value("lastOffset"),
+    minUs: value("minUs"),
+    maxUs: value("maxUs"),
+    session: value("session"),
+    samples: value("samples"),
+    rawBytes: value("rawBytes"),
+    codec: value("codec"),
+    summary: value("summary"),
+    data: value("data"),
+  }).prepare();
+  return (row) => void insert.run({ ...row });
+}
+
+type Groups = Map<number, Map<number, Columns>>;
+
+/** Sorts the samples of a chunk into their run's and topic's columns. */
+function regroup(groups: Groups, run: number, bytes: Uint8Array): void {
+  let topics = groups.get(run);
+  if (!topics) groups.set(run, topics = new Map());
+  const reader = new ChunkReader(bytes);
+  while (reader.next()) {
+    let columns = topics.get(reader.topic);
+    if (!columns) topics.set(reader.topic, columns = new Columns());
+    columns.push(reader.offset, reader.timeUs, reader.session, reader.bytes, reader.start, reader.end);
+  }
+}
+
+function* newBlocks(groups: Groups, generation: number, describe: ReturnType<typeof descriptions>) {
+  for (const [run, byTopic] of groups) {
+    for (const [topic, columns] of byTopic) {
+      for (const [from, to] of cuts(columns)) {
+        yield blockRow(columns, from, to, { generation, topic, run, description: describe(topic) });
+      }
+    }
+  }
+}
+
+/** Writes rows for a few milliseconds in one transaction. @returns true when all are written. */
+function writeSome(
+  connection: Connection,
+  rows: Iterator<NewBlock>,
+  insert: (row: NewBlock) => void,
+): boolean {
+  return transaction(connection, () => {
+    const until = performance.now() + STEP_MS;
+    while (performance.now() < until) {
+      const next = rows.next();
+      if (next.done) return true;
+      insert(next.value);
+    }
+    return false;
+  });
+}
+
+/**
+ * One go: takes the oldest chunks of up to `maxBytes` and turns them into blocks. Yields after each step.
+ */
+export function* compact(connection: Connection, maxBytes: number): Generator<void> {
+  const { db } = connection;
+  const listed = db.select({ id: chunks.id, rawBytes: chunks.rawBytes }).from(chunks).orderBy(chunks.id)
+    .all();
+  const groups: Groups = new Map();
+  const done: number[] = [];
+  let taken = 0;
+  for (const { id, rawBytes } of listed) {
+    if (done.length > 0 && taken + rawBytes > maxBytes) break;
+    const chunk = db.select().from(chunks).where(eq(chunks.id, id)).get();
+    if (!chunk) continue;
+    regroup(groups, chunk.run, unpack(chunk));
+    taken += rawBytes;
+    done.push(id);
+    yield;
+  }
+  const last = done.at(-1);
+  if (last === undefined) return;
+  const generation = committedGeneration(connection) + 1;
+  transaction(connection, () => {
+    dropUnfinished(connection);
+    const greatest = db.select({ id: sql<number | null>`max(id)` }).from(blocks).get()?.id ?? 0;
+    setMeta(connection, META.compactingFrom, String(greatest));
+  });
+  const rows = newBlocks(groups, generation, descriptions(connection));
+  const insert = blockInserter(connection);
+  while (!writeSome(connection, rows, insert)) yield;
+  yield;
+  transaction(connection, () => {
+    setMeta(connection, META.generation, String(generation));
+    db.delete(chunks).where(lte(chunks.id, last)).run();
+  });
+}
+
+/** Deletes the blocks of a compaction that did not come to its end. */
+export function dropUnfinished(connection: Connection): void {
+  const from = Number(metaValue(connection, META.compactingFrom) ?? 0);
+  connection.db.delete(blocks)
+    .where(and(gt(blocks.id, from), gt(blocks.generation, committedGeneration(connection)))).run();
+}
+
+/** Deletes blocks by their ids. */
+export function deleteBlocks({ db }: Connection, ids: number[]): void {
+  db.delete(blocks).where(inArray(blocks.id, ids)).run();
+}

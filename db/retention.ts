@@ -1,0 +1,120 @@
+/**
+ * Keeps the recording within its limits of age and size: removes the oldest in small steps and gives the room
+ * back to the file system.
+ *
+ * @module
+ */
+import { and, asc, eq, inArray, isNotNull, lt, sql } from "drizzle-orm";
+import type { StoreLimits } from "./messages.ts";
+import { addToMeta } from "./meta.ts";
+import { blocks, META, producers, sessionEvents, sessions, trimmed } from "./schema.ts";
+import { type Connection, transaction } from "./sqlite.ts";
+
+/** Rows removed in one transaction. */
+const ROWS_PER_STEP = 32;
+
+/** Pages given back in one step. */
+const PAGES_PER_STEP = 128;
+
+/** Part of the size limit that data may fill; the rest is for the write-ahead log and work in progress. */
+const FILL = 0.9;
+
+/** A producer not heard of for this long is forgotten, in milliseconds. Its device has surely given up. */
+const PRODUCER_AGE_MS = 400 * 24 * 3_600_000;
+
+/** Sizes of the file, in pages and bytes. */
+export function fileSize({ raw }: Connection): { pages: number; free: number; pageBytes: number } {
+  const number = (name: string) => Number(Object.values(raw.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+  return { pages: number("page_count"), free: number("freelist_count"), pageBytes: number("page_size") };
+}
+
+function usedBytes(connection: Connection): number {
+  const { pages, free, pageBytes } = fileSize(connection);
+  return (pages - free) * pageBytes;
+}
+
+/** Whether the data has outgrown the limit of size. */
+export function isTooLarge(connection: Connection, limits: StoreLimits): boolean {
+  return limits.maxBytes > 0 && usedBytes(connection) > limits.maxBytes * FILL;
+}
+
+interface Removed {
+  topic: number;
+  run: number;
+  lastOffset: number;
+}
+
+/** Remembers how far the samples of each topic are gone, so that a reader can be told exactly. */
+function remember({ db }: Connection, removed: Removed[]): void {
+  for (const row of removed) {
+    db.insert(trimmed).values(row).onConflictDoUpdate({
+      target: [trimmed.topic, trimmed.run],
+      set: { lastOffset: sql`max(last_offset, excluded.last_offset)` },
+    }).run();
+  }
+}
+
+/** Removes the oldest blocks, those whose newest sample is before `beforeUs`. @returns how many. */
+function removeBlocks(connection: Connection, beforeUs: number): number {
+  const { db } = connection;
+  return transaction(connection, () => {
+    const old = db.select({
+      id: blocks.id,
+      topic: blocks.topic,
+      run: blocks.run,
+      lastOffset: blocks.lastOffset,
+      samples: blocks.samples,
+    }).from(blocks).where(lt(blocks.maxUs, beforeUs)).orderBy(asc(blocks.maxUs)).limit(ROWS_PER_STEP).all();
+    if (old.length === 0) return 0;
+    db.delete(blocks).where(inArray(blocks.id, old.map((row) => row.id))).run();
+    remember(connection, old.map(({ topic, run, lastOffset }) => ({ topic, run, lastOffset })));
+    addToMeta(connection, META.removedSamples, old.reduce((sum, row) => sum + row.samples, 0));
+    return old.length;
+  });
+}
+
+/** Removes the oldest closed sessions with their events. @returns how many. */
+function removeSessions({ db }: Connection, beforeMs: number): number {
+  const old = db.select({ number: sessions.number }).from(sessions)
+    .where(and(isNotNull(sessions.endedAt), lt(sessions.endedAt, beforeMs)))
+    .orderBy(asc(sessions.endedAt)).limit(ROWS_PER_STEP).all().map((row) => row.number);
+  if (old.length === 0) return 0;
+  db.delete(sessionEvents).where(inArray(sessionEvents.session, old)).run();
+  db.delete(sessions).where(inArray(sessions.number, old)).run();
+  return old.length;
+}
+
+/** Removes what is too old or too much, then shortens the file. Yields after each step. */
+export function* trim(connection: Connection, limits: StoreLimits, nowMs: number): Generator<void> {
+  if (limits.maxAgeMs > 0) {
+    const beforeMs = nowMs - limits.maxAgeMs;
+    while (removeBlocks(connection, beforeMs * 1000) > 0) yield;
+    while (transaction(connection, () => removeSessions(connection, beforeMs)) > 0) yield;
+  }
+  while (isTooLarge(connection, limits)) {
+    if (removeBlocks(connection, Number.MAX_SAFE_INTEGER) === 0) {
+      if (transaction(connection, () => removeSessions(connection, nowMs)) === 0) break;
+    }
+    yield;
+  }
+  connection.db.delete(producers).where(lt(producers.updatedAt, nowMs - PRODUCER_AGE_MS)).run();
+  yield* shorten(connection, limits);
+}
+
+/** Gives free pages back to the file system while the file is above its limit or a good part of it is free. */
+function* shorten(connection: Connection, limits: StoreLimits): Generator<void> {
+  for (;;) {
+    const { pages, free, pageBytes } = fileSize(connection);
+    const above = limits.maxBytes > 0 && pages * pageBytes > limits.maxBytes * FILL;
+    if (free < PAGES_PER_STEP || !(above || free > pages / 4)) return;
+    connection.raw.exec(`PRAGMA incremental_vacuum(${PAGES_PER_STEP})`);
+    if (fileSize(connection).pages >= pages) return;
+    yield;
+  }
+}
+
+/** Samples that retention has not removed of a topic's run start behind this offset; 0 when none was removed. */
+export function trimmedUpTo({ db }: Connection, topic: number, run: number): number {
+  return db.select({ lastOffset: trimmed.lastOffset }).from(trimmed)
+    .where(and(eq(trimmed.topic, topic), eq(trimmed.run, run))).get()?.lastOffset ?? 0;
+}

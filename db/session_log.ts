@@ -1,0 +1,83 @@
+/**
+ * Opens session records. Everything is known at once in memory and goes to disk with the next commit.
+ *
+ * @module
+ */
+import type { SessionLog, SessionRecord, SessionStart, SessionTotals } from "../hub/session_log.ts";
+import type { CommitQueue } from "./commits.ts";
+
+const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const TIME_CHARACTERS = 10;
+const RANDOM_CHARACTERS = 16;
+
+/** A random id of 26 characters that sorts by `nowMs`, as in the ULID specification. */
+export function sortableId(nowMs: number): string {
+  let id = "";
+  for (let i = 0, rest = nowMs; i < TIME_CHARACTERS; i++, rest = Math.floor(rest / 32)) {
+    id = CROCKFORD[rest % 32]! + id;
+  }
+  for (const byte of crypto.getRandomValues(new Uint8Array(RANDOM_CHARACTERS))) id += CROCKFORD[byte % 32]!;
+  return id;
+}
+
+/** Implements {@link SessionLog} over a {@link CommitQueue}. */
+export class SessionRecords implements SessionLog {
+  constructor(
+    private readonly commits: CommitQueue,
+    private readonly epoch: string,
+    private nextNumber: number,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  open(start: SessionStart): SessionRecord {
+    const startedAt = this.now();
+    const number = this.nextNumber++;
+    const id = sortableId(startedAt);
+    const { device, client, ...rest } = start;
+    this.commits.push({
+      kind: "session",
+      row: {
+        ...rest,
+        id,
+        number,
+        epoch: this.epoch,
+        device: device ?? null,
+        client: client ?? null,
+        startedAt,
+        lastSeenAt: startedAt,
+        endedAt: null,
+        endReason: null,
+        framesIn: 0,
+        framesOut: 0,
+        bytesIn: 0,
+        bytesOut: 0,
+        samplesIn: 0,
+        samplesOut: 0,
+        drops: {},
+        roundTripUs: null,
+      },
+    });
+    return this.#record(id, number);
+  }
+
+  #record(id: string, session: number): SessionRecord {
+    const { commits, now } = this;
+    let closed = false;
+    const copy = (totals: SessionTotals): SessionTotals => ({ ...totals, drops: { ...totals.drops } });
+    return {
+      id,
+      number: session,
+      event: (kind, detail = {}) =>
+        commits.push({ kind: "session_event", session, row: { at: now(), kind, detail } }),
+      describe: (change) => commits.push({ kind: "describe", session, change }),
+      totals: (totals) => {
+        if (!closed) commits.push({ kind: "totals", session, at: now(), totals: copy(totals) });
+      },
+      close: (reason, totals) => {
+        if (closed) return;
+        closed = true;
+        commits.push({ kind: "close", session, at: now(), reason, totals: copy(totals) });
+      },
+    };
+  }
+}
