@@ -8,11 +8,10 @@
 /** `ServerWebSocket` of Bun, carrying `T` as its data. */
 export interface BunWebSocket<T> {
   readonly data: T;
-  readonly readyState: number;
+  binaryType: "uint8array" | "arraybuffer" | "nodebuffer";
   /** @returns bytes taken; -1 when queued behind others; 0 when dropped, or when the message is empty. */
   send(message: string | Uint8Array, compress?: boolean): number;
   close(code?: number, reason?: string): void;
-  terminate(): void;
   subscribe(topic: string): void;
   unsubscribe(topic: string): void;
   getBufferedAmount(): number;

@@ -12,6 +12,9 @@ import { decide, hostPort, settledWithin } from "./handshake.ts";
 import { DEFAULT_MAX_BUFFERED_BYTES, DEFAULT_STOP_GRACE_MS } from "./runtime.ts";
 import type { RunningServer, Runtime, ServeOptions } from "./runtime.ts";
 
+/** Headers of the answer to those who come while the server stops. */
+const GOING = { connection: "close", "retry-after": "5" };
+
 /** A WebSocket of `Deno.serve`. */
 class DenoSocket extends WebSocketTransport {
   readonly #socket: WebSocket;
@@ -53,10 +56,18 @@ async function serve(options: ServeOptions): Promise<RunningServer> {
     onFault: options.onFault,
   };
   const idleTimeout = Math.max(8, Math.ceil((options.idleTimeoutMs ?? IDLE_TIMEOUT_MS) / 1000));
-  const sockets = new Set<WebSocket>();
+  const open = new Set<Promise<unknown>>(); // requests and WebSockets, each until it is over
   const cut = new AbortController();
+  let stopping = false;
+
+  function track(life: Promise<unknown>): void {
+    const over: Promise<unknown> = life.then(() => {}, () => {}).then(() => open.delete(over));
+    open.add(over);
+  }
 
   async function answer(request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>): Promise<Response> {
+    if (stopping) return new Response("The gateway is shutting down.\n", { status: 503, headers: GOING });
+    track(info.completed);
     const remote = hostPort(info.remoteAddr.hostname, info.remoteAddr.port);
     const decision = await decide(request, { remote }, options);
     if (decision instanceof Response) return decision;
@@ -66,8 +77,7 @@ async function serve(options: ServeOptions): Promise<RunningServer> {
       ...(protocol === undefined ? {} : { protocol }),
     });
     new DenoSocket(socket, remote, limits, accept);
-    sockets.add(socket);
-    socket.addEventListener("close", () => sockets.delete(socket));
+    track(new Promise((resolve) => socket.addEventListener("close", resolve)));
     return response;
   }
 
@@ -87,11 +97,11 @@ async function serve(options: ServeOptions): Promise<RunningServer> {
     hostname: server.addr.hostname,
     port: server.addr.port,
     async stop(graceMs = DEFAULT_STOP_GRACE_MS) {
-      const closed = [...sockets].map((socket) =>
-        new Promise((resolve) => socket.addEventListener("close", resolve))
-      );
-      if (await settledWithin(Promise.all([server.shutdown(), ...closed]), graceMs)) return;
-      for (const socket of sockets) socket.close(1001);
+      // Deno's own graceful shutdown cuts open WebSockets and waits for idle keep-alive connections, the wrong
+      // way round for us. So the port stays taken, every new request is turned away, and when what was open is
+      // done the rest is cut.
+      stopping = true;
+      await settledWithin(Promise.all(open.values()), graceMs);
       cut.abort();
       await server.finished;
     },

@@ -5,8 +5,8 @@
  */
 import type { Accept, BroadcastGroup } from "../transport/transport.ts";
 
-/** Default of `maxBufferedBytes`: 32 of the largest messages, far above where a session should react. */
-export const DEFAULT_MAX_BUFFERED_BYTES = 8_388_608;
+/** Default of `maxBufferedBytes`: 16 of the largest messages, far above where a session should react. */
+export const DEFAULT_MAX_BUFFERED_BYTES = 4_194_304;
 
 /** Default of `stop`'s grace: leaves room within the 5 s in which the program must end. */
 export const DEFAULT_STOP_GRACE_MS = 3_000;
@@ -38,7 +38,9 @@ export interface ServeOptions {
   maxBufferedBytes?: number;
   /**
    * A peer that is silent and does not answer protocol pings for this long is gone; default
-   * `IDLE_TIMEOUT_MS`. Rounded up to whole seconds, at least 8.
+   * `IDLE_TIMEOUT_MS`. Rounded up to whole seconds, at least 8. It is a net beneath the sessions' own deadlines,
+   * not a replacement: Bun does not catch a peer that is being sent to, and Deno not one whose unread data has
+   * filled the system's buffers.
    */
   idleTimeoutMs?: number;
   /** Answers plain requests. */
@@ -54,8 +56,9 @@ export interface RunningServer {
   readonly hostname: string;
   readonly port: number;
   /**
-   * Stops listening, then waits for open requests and for open WebSockets, which are their owners' to close.
-   * Idle keep-alive connections are cut at once.
+   * Takes no more requests, then waits for those under way and for open WebSockets, which are their owners' to
+   * close. Idle keep-alive connections do not hold it up. (On Bun the port is free at once; on Deno requests are
+   * answered with 503 until the last WebSocket is closed.)
    *
    * @param graceMs What is still open after this long is cut; default {@link DEFAULT_STOP_GRACE_MS}.
    */

@@ -75,6 +75,14 @@ function obey(transport: Transport, command: string, argument: string): boolean 
     case "broadcast":
       broadcast(transport, Number(argument));
       return true;
+    case "flood-and-broadcast":
+      flood(transport);
+      broadcast(transport, Number(argument));
+      return true;
+    case "flood-and-close":
+      flood(transport);
+      transport.close(CLOSE.goingAway);
+      return true;
     case "flood":
       flood(transport);
       return true;
@@ -86,7 +94,12 @@ function obey(transport: Transport, command: string, argument: string): boolean 
 function accept(transport: Transport): TransportHandlers {
   note({ kind: "opened", remote: transport.remote });
   return {
-    binary: (bytes) => void transport.send(bytes),
+    binary(bytes) {
+      if (bytes.constructor !== Uint8Array) {
+        throw new Error(`lent a ${bytes.constructor.name}, which slices by view`);
+      }
+      transport.send(bytes);
+    },
     text(text) {
       const [command = "", argument = ""] = text.split(/:(.*)/s);
       if (!obey(transport, command, argument)) transport.send(text);
@@ -127,7 +140,9 @@ async function main(): Promise<void> {
   });
   console.log(JSON.stringify({ port: server.port }));
   process.stdin.once("data", async () => {
-    await server.stop(Number(runtime.env("TEST_GRACE") ?? 3_000));
+    const stopped = server.stop(Number(runtime.env("TEST_GRACE") ?? 3_000));
+    console.log("stopping");
+    await stopped;
     console.log("stopped");
     process.exit(0);
   });
