@@ -5,58 +5,20 @@
  */
 import process from "node:process";
 import { z } from "@hono/zod-openapi";
-import type { MiddlewareHandler } from "hono";
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { AppEnv, Endpoints } from "./endpoint.ts";
+import type { Endpoints } from "./endpoint.ts";
+import { exposition, EXPOSITION_TYPE, type ExpositionSample, type MetricFamily } from "./exposition.ts";
+import type { HttpMetrics } from "./http_metrics.ts";
 import type { MetricValue, Services } from "./services.ts";
 
-/** Upper bounds of the buckets for the time an answer takes, in seconds: from cached pages to long queries. */
-const SECONDS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10];
-
-/** Measures of the HTTP routes themselves. */
-export class HttpMetrics {
-  readonly registry = new Registry();
-  readonly #requests = new Counter({
-    name: "tidegate_http_requests_total",
-    help: "HTTP requests answered, by route, method and status.",
-    labelNames: ["route", "method", "status"],
-    registers: [this.registry],
-  });
-  readonly #seconds = new Histogram({
-    name: "tidegate_http_request_seconds",
-    help: "Time from a request to its answer's headers, by route.",
-    labelNames: ["route"],
-    buckets: SECONDS,
-    registers: [this.registry],
-  });
-
-  /** Counts every request. Labels come from the routes there are, so that callers cannot make new ones. */
-  readonly middleware: MiddlewareHandler<AppEnv> = async (c, next) => {
-    const start = performance.now();
-    await next();
-    const route = c.get("route") ?? "other";
-    const method = ["GET", "HEAD", "POST", "DELETE", "OPTIONS"].includes(c.req.method)
-      ? c.req.method
-      : "other";
-    this.#requests.inc({ route, method, status: c.res.status });
-    this.#seconds.observe({ route }, (performance.now() - start) / 1000);
-  };
-}
-
-/** A registry that holds these values, made for one scrape. */
-function registryOf(values: Iterable<MetricValue>): Registry {
-  const registry = new Registry();
-  const known = new Map<string, Counter | Gauge>();
+/** The values with those of one name together, as the format demands, whatever order they come in. */
+function familiesOf(values: Iterable<MetricValue>): MetricFamily[] {
+  const families = new Map<string, MetricFamily & { samples: ExpositionSample[] }>();
   for (const { name, help, type, labels = {}, value } of values) {
-    let metric = known.get(name);
-    if (!metric) {
-      const options = { name, help, labelNames: Object.keys(labels), registers: [registry] };
-      metric = type === "counter" ? new Counter(options) : new Gauge(options);
-      known.set(name, metric);
-    }
-    metric.inc(labels, value);
+    let family = families.get(name);
+    if (!family) families.set(name, family = { name, help, type, samples: [] });
+    family.samples.push({ labels, value });
   }
-  return registry;
+  return [...families.values()];
 }
 
 function* ownValues(services: Services): Generator<MetricValue> {
@@ -99,12 +61,13 @@ export function metricsRoutes(endpoints: Endpoints, services: Services, http: Ht
     audience: ["dashboard", "operator"],
     tag: "Health",
     summary: "Counters and gauges for Prometheus",
-    otherResponses: { [Registry.PROMETHEUS_CONTENT_TYPE]: { schema: z.string() } },
-  }, async () => {
-    const parts = [http.registry, registryOf(ownValues(services)), registryOf(services.metrics())];
-    const texts = await Promise.all(parts.map((part) => part.metrics()));
-    return new Response(texts.map((text) => text.trim()).filter((text) => text !== "").join("\n\n") + "\n", {
-      headers: { "content-type": Registry.PROMETHEUS_CONTENT_TYPE },
-    });
+    otherResponses: { "text/plain": { schema: z.string() } },
+  }, () => {
+    const families = [
+      ...familiesOf(ownValues(services)),
+      ...familiesOf(services.metrics()),
+      ...http.families(),
+    ];
+    return new Response(exposition(families), { headers: { "content-type": EXPOSITION_TYPE } });
   });
 }
