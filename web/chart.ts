@@ -117,7 +117,7 @@ export class Chart {
           y: { range: (_plot, least, greatest) => this.#range.include(least, greatest) },
         },
         axes: [
-          { ...axis, size: 18, gap: 4, space: 62, values: timeLabels },
+          { ...axis, size: 18, gap: 4, space: timeLabelSpace, values: timeLabels },
           {
             ...axis,
             size: 58,
@@ -168,6 +168,12 @@ function lonely(plot: uPlot, line: number): number[] {
     }
   }
   return found;
+}
+
+/** Pixels between time ticks: labels with seconds are wider. */
+function timeLabelSpace(plot: uPlot): number {
+  const { min, max } = plot.scales["x"]!;
+  return (max ?? 0) - (min ?? 0) > 120 ? 46 : 66;
 }
 
 /** Seconds are told only where ticks are less than a minute apart. */

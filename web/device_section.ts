@@ -19,9 +19,9 @@ export class DeviceSection implements Drawable {
   #presence = element("span", { class: "presence" });
   #count = element("span", { class: "count" });
   #grids: Record<TopicKind, HTMLElement> = {
-    chart: element("div", { class: "grid charts" }),
-    text: element("div", { class: "grid texts" }),
-    events: element("div", { class: "grid lists" }),
+    chart: element("div", { class: "grid" }),
+    text: element("div", { class: "grid" }),
+    events: element("div", { class: "grid" }),
   };
 
   constructor(device: DeviceModel) {

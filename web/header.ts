@@ -53,12 +53,17 @@ export class Header {
   });
   #pillText = element("span", { role: "status" });
   #counts = element("p", { class: "counts" });
-  #details = element("dl", { class: "details", id: "connection", hidden: true });
+  #rows = element("dl");
+  #details = element("div", { class: "details", id: "connection", hidden: true }, this.#rows);
   #changed: (choices: Choices) => void;
+  #summary: Summary | undefined;
 
-  /** `changed` is called whenever a choice was made. */
-  constructor(theme: Theme, changed: (choices: Choices) => void) {
+  /** `changed` is called whenever a choice was made, `leave` when somebody wants to log out. */
+  constructor(theme: Theme, changed: (choices: Choices) => void, leave: () => void) {
     this.#changed = changed;
+    const leaveButton = element("button", { type: "button" }, "Log out");
+    leaveButton.addEventListener("click", leave);
+    this.#details.append(leaveButton);
     this.#pill.append(element("span", { class: "dot", "aria-hidden": "true" }), this.#pillText);
     this.#pill.addEventListener("click", () => this.#toggleDetails());
     this.root = element(
@@ -86,6 +91,7 @@ export class Header {
 
   /** Writes the summary. */
   show(summary: Summary): void {
+    this.#summary = summary;
     const { status, devices, topics, samplesPerSecond } = summary;
     setAttribute(this.#pill, "data-state", status?.state ?? "connecting");
     setText(this.#pillText, pillText(summary));
@@ -101,13 +107,14 @@ export class Header {
   #toggleDetails(): void {
     this.#details.hidden = !this.#details.hidden;
     this.#pill.setAttribute("aria-expanded", String(!this.#details.hidden));
+    if (this.#summary) this.show(this.#summary);
   }
 
   #showDetails(summary: Summary): void {
     const rows = detailRows(summary);
-    const { children } = this.#details;
+    const { children } = this.#rows;
     if (children.length !== rows.length) {
-      this.#details.replaceChildren(
+      this.#rows.replaceChildren(
         ...rows.map(() => element("div", {}, element("dt"), element("dd"))),
       );
     }

@@ -9,8 +9,13 @@ import { element, setText } from "./dom.ts";
 /** Trades a token for the cookie. */
 const LOGIN_PATH = "/v1/login";
 
-/** Answers anybody who is logged in, whatever their role; asked only to tell whether the cookie is good. */
-const PROBE_PATH = "/v1/topics?limit=1";
+/** Forgets the cookie. */
+const LOGOUT_PATH = "/v1/logout";
+
+/** Says who the cookie stands for. */
+const PROBE_PATH = "/v1/me";
+
+const DEVICE_TOKEN = "This is a device's token. The page needs one of role dashboard or operator.";
 
 /** What came of an attempt to log in. */
 export type LoginOutcome = { ok: true } | { ok: false; message: string };
@@ -35,21 +40,32 @@ export async function logIn(token: string): Promise<LoginOutcome> {
   } catch {
     return { ok: false, message: "The gateway does not answer. Is it running?" };
   }
-  if (response.ok) return { ok: true };
+  if (response.ok) return await isDevice(response) ? { ok: false, message: DEVICE_TOKEN } : { ok: true };
   if (response.status === 429) return { ok: false, message: "Too many wrong tokens. Wait a minute." };
   if (response.status === 401) return { ok: false, message: "This token is unknown, expired or revoked." };
   const problem: { detail?: string } = await response.json().catch(() => ({}));
   return { ok: false, message: problem.detail ?? `The gateway answered ${response.status}.` };
 }
 
+/** Forgets the cookie; the token stays valid. */
+export async function logOut(): Promise<void> {
+  await fetch(LOGOUT_PATH, { method: "POST" });
+}
+
+async function isDevice(response: Response): Promise<boolean> {
+  const principal: { role?: unknown } = await response.json().catch(() => ({}));
+  return principal.role === "device";
+}
+
 /**
- * Whether the cookie is good; undefined when the gateway cannot be reached. A WebSocket that is refused tells a
+ * Whether the cookie is good for this page; undefined when the gateway cannot be reached. A WebSocket that is refused tells a
  * page nothing of the reason, so it is asked for here.
  */
 export async function loggedIn(): Promise<boolean | undefined> {
   try {
-    const { status } = await fetch(PROBE_PATH, { cache: "no-store" });
-    return status !== 401 && status !== 403;
+    const response = await fetch(PROBE_PATH, { cache: "no-store" });
+    if (response.status === 401 || response.status === 403) return false;
+    return !(response.ok && await isDevice(response));
   } catch {
     return undefined;
   }

@@ -16,7 +16,7 @@ import { element, insertByName } from "./dom.ts";
 import { applyFilter, fits } from "./filter.ts";
 import { type FrameClock, FrameLoop } from "./frames.ts";
 import { type Choices, Header } from "./header.ts";
-import { askForToken, loggedIn, logIn, takeTokenFromAddress } from "./login.ts";
+import { askForToken, loggedIn, logIn, logOut, takeTokenFromAddress } from "./login.ts";
 import { type DeviceModel, Model } from "./model.ts";
 import { Theme } from "./theme.ts";
 import { TopicCard } from "./topic_card.ts";
@@ -54,7 +54,7 @@ class LivePage {
     topicFound: (device, topic) => this.#addTopic(device, topic),
     kindChanged: (device, topic) => this.#addTopic(device, topic),
   });
-  #header = new Header(this.#theme, (choices) => this.#chosen(choices));
+  #header = new Header(this.#theme, (choices) => this.#chosen(choices), () => this.#leave());
   #loop = new FrameLoop((frameMs) => this.#clock(frameMs));
   #dashboard: Dashboard | undefined;
   #subscription: Subscription | undefined;
@@ -123,6 +123,11 @@ class LivePage {
     dashboard?.close("logged out");
     await askForToken(this.#content, "Your login is no longer valid.");
     this.#connect();
+  }
+
+  async #leave(): Promise<void> {
+    await logOut();
+    location.reload();
   }
 
   #gatewayMs(): number {

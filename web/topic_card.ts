@@ -13,6 +13,9 @@ import type { TopicKind, TopicModel } from "./topic_model.ts";
 /** The age is written anew this often, in milliseconds. */
 const AGE_STEP_MS = 250;
 
+/** Younger than this, in milliseconds, a value counts as of now: a topic of one sample a second must not flicker. */
+const NOW_MS = 2_000;
+
 /** A series that has been silent this long is shown as stale, in milliseconds, if that is long for it. */
 const STALE_MS = 5_000;
 
@@ -65,7 +68,7 @@ export class TopicCard implements Drawable {
     const ageMs = clock.gatewayMs - timeMs;
     const stale = series.length > 1 && ageMs > Math.max(STALE_MS, series.gapMs);
     setText(this.#rate, formatRate(rate.perSecond(Date.now())));
-    setText(this.#age, ageMs >= 1_000 ? `${formatAge(ageMs)} ago` : "now");
+    setText(this.#age, ageMs >= NOW_MS ? `${formatAge(ageMs)} ago` : "now");
     this.root.classList.toggle("stale", stale);
   }
 }

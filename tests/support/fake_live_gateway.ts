@@ -60,10 +60,13 @@ export class FakeLiveGateway implements AsyncDisposable {
         const { pathname } = new URL(request.url);
         const loggedIn = request.headers.get("cookie")?.includes(`tidegate=${FAKE_TOKEN}`) ?? false;
         if (pathname === "/v1/login") return await logIn(request);
+        if (pathname === "/v1/logout") return logOut();
         if (pathname === "/v1/live") {
           return loggedIn ? this.#upgrade(request) : new Response(null, { status: 401 });
         }
-        if (pathname === "/v1/topics") return new Response("[]", { status: loggedIn ? 200 : 401 });
+        if (pathname === "/v1/me") {
+          return Response.json({ role: "dashboard" }, { status: loggedIn ? 200 : 401 });
+        }
         const asset = assets.get(pathname);
         if (!asset) return new Response(null, { status: 404 });
         const headers = {
@@ -172,7 +175,11 @@ async function logIn(request: Request): Promise<Response> {
   const { token } = await request.json();
   if (token !== FAKE_TOKEN) return new Response(null, { status: 401 });
   const cookie = `tidegate=${FAKE_TOKEN}; HttpOnly; SameSite=Strict; Path=/`;
-  return new Response(null, { status: 204, headers: { "set-cookie": cookie } });
+  return Response.json({ role: "dashboard" }, { headers: { "set-cookie": cookie } });
+}
+
+function logOut(): Response {
+  return new Response(null, { status: 204, headers: { "set-cookie": "tidegate=; Max-Age=0; Path=/" } });
 }
 
 function welcome(epoch: string): unknown {

@@ -45,7 +45,9 @@ export function workshop(): FakeTopic[] {
   const struct = { encoding: "json" as const };
   return [
     fakeStatus("workshop", true),
-    fakeStatus("greenhouse", false),
+    fakeStatus("greenhouse", true),
+    fakeStatus("cellar", false),
+    fakeTopic("cellar/pump", () => encoder.encode("switched off"), { encoding: "utf8" }, 0),
     fakeTopic("workshop/cpu", (us) => f64(...[1, 2, 3, 4].map((seed) => curve(seed, us))), { unit: "%" }),
     fakeTopic("workshop/load", (us) => f64(curve(5, us) / 40)),
     fakeTopic("workshop/memory/used", (us) => f64(6.1e9 + 2e7 * curve(6, us)), { unit: "B" }),

@@ -59,7 +59,7 @@ Deno.test("the page logs in by the link, forgets the token, and shows values and
     await page.waitForSelector('[data-topic="workshop/load"] canvas');
     assertEquals(new URL(page.url()).hash, "");
     assertEquals(await page.evaluate(() => document.cookie), "", "no script sees the cookie");
-    assertEquals(await page.locator(".device h2").allTextContents(), ["greenhouse", "workshop"]);
+    assertEquals(await page.locator(".device h2").allTextContents(), ["cellar", "greenhouse", "workshop"]);
     assertEquals(await page.locator(".device .presence").allTextContents(), [
       "offline",
       "online by WebSocket",
@@ -97,7 +97,10 @@ Deno.test("the page asks for a token when there is no login, and says when one i
   await page.fill("#token", FAKE_TOKEN);
   await page.click(".login button");
   await page.waitForSelector('[data-topic="workshop/load"] canvas');
-  // The browser itself notes the two refusals on its console.
+  await page.click(".pill");
+  await page.getByRole("button", { name: "Log out" }).click();
+  await page.waitForSelector(".login");
+  // The browser itself notes the refusals on its console.
   assertEquals(faults.filter((fault) => !/status of 401/.test(fault)), []);
 });
 
