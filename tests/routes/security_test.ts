@@ -70,7 +70,7 @@ Deno.test("a caller cannot be claimed from outside", async () => {
     caller: "operator",
     "x-caller": "operator",
     "x-forwarded-user": "operator",
-    "symbol(caller)": "x",
+    "x-tidegate-role": "operator",
   };
   assertEquals((await t.request("/v1/tokens", { headers: claims })).status, 401);
   assertEquals((await t.request("/v1/tokens?caller=operator")).status, 401);
