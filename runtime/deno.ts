@@ -15,7 +15,12 @@ import type { RunningServer, Runtime, ServeOptions } from "./runtime.ts";
 /** Headers of the answer to those who come while the server stops. */
 const GOING = { connection: "close", "retry-after": "5" };
 
-/** A WebSocket of `Deno.serve`. */
+/**
+ * A WebSocket of `Deno.serve`. Two bounds are Deno's own and cannot be set: it gathers a message of up to 64 MiB
+ * before it is seen (and refused) here, and a connection whose peer reads nothing stays, with what waits for it,
+ * until the system gives up on the TCP connection, for its closing frame queues behind the rest. The owner is told
+ * of the end at once all the same.
+ */
 class DenoSocket extends WebSocketTransport {
   readonly #socket: WebSocket;
 
