@@ -317,9 +317,7 @@ export class Dashboard implements Disposable {
   #error({ code, message, ref }: Extract<ToDashboard, { type: "error" }>): void {
     const id = ref?.id;
     if (ref?.type === "write" && id !== undefined) return this.#writes.refused(id, code, message);
-    const subscription = ref?.type === "subscribe" && id !== undefined
-      ? this.#subscriptions.get(id)
-      : undefined;
+    const subscription = id === undefined ? undefined : this.#subscriptions.get(id);
     const told = subscription?.options.onError ?? this.#onError;
     if (told) return call(() => told(code, message));
     console.warn(`tidegate: ${code}: ${message}`);

@@ -117,16 +117,14 @@ export class EventLane {
    * @returns false when it has forgotten events that it had acknowledged: the sequence must start over.
    */
   ready(channel: ChannelRecord, last: number): boolean {
-    const { queue } = channel;
-    if (!queue.used && last > 0) queue.renumber(last);
-    if (last < queue.firstSequence - 1) return false;
+    if (!channel.queue.agree(last)) return false;
     this.#acknowledge(channel, last);
     return true;
   }
 
   /** Numbers every channel's events from 1 again. */
   startOver(): void {
-    for (const channel of this.#channels.values()) channel.queue.renumber(0);
+    for (const channel of this.#channels.values()) channel.queue.startOver();
   }
 
   acknowledged(acks: Acknowledgement[]): void {
@@ -162,27 +160,30 @@ export class EventLane {
   /** Sends what waits on one channel; returns whether there is still room for others. */
   #pumpChannel(channel: ChannelRecord): boolean {
     const { queue } = channel;
-    for (let event = queue.next(); event; event = queue.next()) {
+    for (let next = queue.next(); next; next = queue.next()) {
+      const { event, sequence } = next;
       const cost = eventCost(event);
       if (!this.uplink.free) return false;
       if (this.#inFlightBytes + cost > this.#maxInFlightBytes && this.#inFlightBytes > 0) return false;
       this.#inFlightBytes += cost;
       const timeUs = event.local ? this.options.toGatewayUs(event.timeUs) : event.timeUs;
-      this.uplink.add("control", channel.number, queue.markSent(), timeUs, event.payload);
+      queue.markSent();
+      this.uplink.add("control", channel.number, sequence, timeUs, event.payload);
     }
     return true;
   }
 
   #acknowledge(channel: ChannelRecord, sequence: number): void {
-    const { events, first, sent } = channel.queue.acknowledge(sequence);
-    if (events.length === 0) return;
-    for (const [i, event] of events.entries()) {
+    const { done, sent } = channel.queue.acknowledge(sequence);
+    const last = done.at(-1);
+    if (!last) return;
+    for (const [i, { event, sequence }] of done.entries()) {
       const cost = eventCost(event);
       this.bytes -= cost;
       if (i < sent) this.#inFlightBytes -= cost;
-      event.resolve(first + i);
+      event.resolve(sequence);
     }
-    void this.#noteAcknowledged(channel.options.topic, first + events.length - 1);
+    void this.#noteAcknowledged(channel.options.topic, last.sequence);
     this.options.roomMade();
   }
 

@@ -194,8 +194,10 @@ export class Session {
       case "bye":
         return this.#byeHeard(message);
       case "enrolment":
+        // the welcome comes when a person decides, so it will say nothing of the clock; these exchanges do
+        this.clock.reset();
         this.#stopTimer();
-        this.#schedule(() => this.#beat(), PING_INTERVAL_MS);
+        this.#beat();
         return this.board.set({ state: "enrolling", code: message.code });
       case "enrolled":
         this.#enrolledToken = message.token;
@@ -264,8 +266,8 @@ export class Session {
     const transport = this.#transport;
     if (!transport) return;
     const nowUs = this.#env.nowUs();
-    this.clock.reset();
-    this.clock.exchanged(this.#helloAtUs, welcome.time, nowUs);
+    if (this.board.status.state !== "enrolling") this.clock.reset();
+    if (!this.clock.known) this.clock.exchanged(this.#helloAtUs, welcome.time, nowUs);
     this.#welcome = welcome;
     this.#openedAtUs = nowUs;
     this.confirmedUs = nowUs;
@@ -298,10 +300,8 @@ export class Session {
     if (silentMs >= idleMs) {
       return this.#lost(CLOSE.idle.code, `nothing heard for ${Math.round(silentMs)} ms of at most ${idleMs}`);
     }
-    if (this.#welcome) {
-      this.#role.beforeExchange?.();
-      this.send({ type: "clock", t: nowUs });
-    } else this.send({ type: "ping" });
+    if (this.#welcome) this.#role.beforeExchange?.();
+    this.send({ type: "clock", t: nowUs });
     const pingMs = limits?.pingIntervalMs ?? PING_INTERVAL_MS;
     const first = this.#exchangesLeft > 1;
     if (this.#exchangesLeft > 0) this.#exchangesLeft--;
@@ -314,7 +314,7 @@ export class Session {
 
   #clockReply(sentUs: number, gatewayUs: number): void {
     this.clock.exchanged(sentUs, gatewayUs, this.#env.nowUs());
-    this.confirmedUs = sentUs;
+    this.confirmedUs = Math.max(this.confirmedUs, sentUs);
     this.#tellOpen();
   }
 
