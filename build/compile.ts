@@ -10,8 +10,9 @@ import process from "node:process";
 import { fail, runSelf } from "./tools.ts";
 
 /**
- * What the program may do. Files are open as a whole, because the data folder is the user's choice at start;
- * running programs, native libraries and remote code are not in the list.
+ * What the program may do. Files are open as a whole, because the data folder is the user's choice at start.
+ * The one program that it may run is grep, which reads /proc for the host agent: Deno reserves those files for
+ * programs that may do everything. Native libraries and remote code are not in the list.
  */
 const PERMISSIONS = [
   "--no-prompt",
@@ -20,6 +21,7 @@ const PERMISSIONS = [
   "--allow-write",
   "--allow-env",
   "--allow-sys",
+  "--allow-run=grep",
 ];
 
 const base = process.env["DENORT_BIN"];

@@ -49,7 +49,8 @@ function main(): void {
   write("assets.ts", assetsModule(assets));
   write("inputs.sha256", hash);
   const kilobytes = assets.reduce((sum, { body }) => sum + body.length, 0) / 1024;
-  console.log(`web: ${assets.length} files, ${kilobytes.toFixed(0)} KiB, in ${OUT}/`);
+  // On stderr: what a task that depends on this prints on stdout may be piped.
+  console.error(`web: ${assets.length} files, ${kilobytes.toFixed(0)} KiB, in ${OUT}/`);
 }
 
 function readStamp(): string | undefined {

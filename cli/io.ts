@@ -15,6 +15,8 @@ export interface Io {
   status(text: string): void;
   /** Whether a person is watching stdout. */
   readonly interactive: boolean;
+  /** Waits until everything printed has left the program. */
+  flush(): Promise<void>;
   /** Width of the terminal in characters; 80 where there is none. */
   readonly columns: number;
   /** Environment variables. */
@@ -50,6 +52,12 @@ export function processIo(): Io {
       clear();
       if (text) process.stderr.write(text.slice(0, (process.stderr.columns ?? 80) - 1));
       shown = text !== "";
+    },
+    async flush() {
+      clear();
+      for (const stream of [process.stdout, process.stderr]) {
+        await new Promise<void>((written) => stream.write("", () => written()));
+      }
     },
     interactive: Boolean(process.stdout.isTTY),
     columns: process.stdout.columns ?? 80,

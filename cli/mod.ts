@@ -83,6 +83,8 @@ export async function run(
     return context.exitCode;
   } catch (error) {
     return report(io, error);
+  } finally {
+    await io.flush();
   }
 }
 

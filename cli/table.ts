@@ -26,10 +26,10 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
   return [line(head.map((name) => name.toUpperCase())), ...texts.map(line)].join("\n");
 }
 
-/** A moment as `2026-01-31 12:00:00` in local time, `-` when there is none. */
-export function moment(epochMs: number | null | undefined): string {
-  if (epochMs === null || epochMs === undefined) return "-";
-  const date = new Date(epochMs);
+/** A moment (milliseconds since 1970, or ISO 8601) as `2026-01-31 12:00:00` in local time, `-` for none. */
+export function moment(at: number | string | null | undefined): string {
+  if (at === null || at === undefined) return "-";
+  const date = new Date(at);
   const two = (value: number) => String(value).padStart(2, "0");
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ` +
     `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;

@@ -6,8 +6,8 @@
  */
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { addDevice, call, pathOf } from "../api.ts";
-import type { ApiClient } from "../connect.ts";
+import { addDevice, callList } from "../api.ts";
+import { type ApiClient, overHttp } from "../connect.ts";
 import { EXIT, messageOf, UserError } from "../errors.ts";
 
 /** A device and its token. */
@@ -43,7 +43,8 @@ export async function writeCredentials(file: string, credentials: DeviceCredenti
 }
 
 interface KnownDevice {
-  revokedAt: number | null;
+  name: string;
+  revokedAt: string | null;
 }
 
 /**
@@ -62,7 +63,10 @@ export async function ensureDevice(api: ApiClient, device: string, file: string)
       EXIT.refused,
     );
   }
-  if (known && kept) return kept;
+  if (known && kept) {
+    await refuseReplaced(api, kept);
+    return kept;
+  }
   if (known) {
     throw new UserError(
       `a device ${device} exists already, and its token is not in ${file}: give --device another name, or ` +
@@ -75,13 +79,20 @@ export async function ensureDevice(api: ApiClient, device: string, file: string)
   return added;
 }
 
-async function findDevice(api: ApiClient, device: string): Promise<KnownDevice | undefined> {
-  const path = pathOf(["v1", "devices", device]);
-  const response = await api.request(path);
-  if (response.status === 404) {
-    await response.body?.cancel();
-    return undefined;
-  }
+/** A token that does not hold any more would be tried for ever: the SDK cannot tell why a handshake failed. */
+async function refuseReplaced(api: ApiClient, { device, token }: DeviceCredentials): Promise<void> {
+  if (api.url === undefined) return;
+  const response = await overHttp(api.url, token, api.certificate).request("/v1/topics");
   await response.body?.cancel();
-  return await call<KnownDevice>(api, path);
+  if (response.status === 401) {
+    throw new UserError(
+      `the token of device ${device} was replaced: give the new one with --token`,
+      EXIT.refused,
+    );
+  }
+}
+
+async function findDevice(api: ApiClient, device: string): Promise<KnownDevice | undefined> {
+  const known = await callList<KnownDevice>(api, "/v1/devices", "devices");
+  return known.find(({ name }) => name === device);
 }

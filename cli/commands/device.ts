@@ -13,10 +13,10 @@ import { moment, table } from "../table.ts";
 interface Device {
   name: string;
   description: string;
-  createdAt: number;
-  lastSeenAt: number | null;
-  revokedAt: number | null;
-  online?: boolean;
+  createdAt: string;
+  lastSeenAt: string | null;
+  revokedAt: string | null;
+  online: boolean;
 }
 
 interface Enrolment {
@@ -25,7 +25,7 @@ interface Enrolment {
   device: string;
   description: string;
   remote: string;
-  requestedAt: number;
+  requestedAt: string;
 }
 
 const HELP = `
@@ -128,8 +128,10 @@ async function approve(context: Context, code: string, options: ApproveOptions):
       throw new UserError("no gateway runs there, so no device waits", EXIT.unreachable);
     }
     const found = pick(await callList<Enrolment>(api, "/v1/enrolments", "enrolments"), code);
-    const path = pathOf(["v1", "enrolments", found.id, reject ? "reject" : "approve"]);
-    await call(api, path, { method: "POST", body: replace === undefined || reject ? {} : { replace } });
+    const query = reject ? {} : { replace };
+    await call(api, pathOf(["v1", "enrolments", found.id, reject ? "reject" : "approve"], query), {
+      method: "POST",
+    });
     return found;
   });
   const status = reject ? "rejected" : "approved";

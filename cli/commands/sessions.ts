@@ -19,9 +19,9 @@ interface Session {
   remote: string;
   transport: string;
   client: string | null;
-  startedAt: number;
-  lastSeenAt: number;
-  endedAt: number | null;
+  startedAt: string;
+  lastSeenAt: string;
+  endedAt: string | null;
   endReason: string | null;
   framesIn: number;
   framesOut: number;
@@ -31,11 +31,11 @@ interface Session {
   samplesOut: number;
   drops: Record<string, number>;
   roundTripUs: number | null;
-  topics?: { topic: string; samples: number; firstUs: number; lastUs: number }[];
+  topics?: { topic: string; samples: number; first: number; last: number }[];
 }
 
 interface SessionEvent {
-  at: number;
+  at: string;
   kind: string;
   detail: Record<string, unknown>;
 }
@@ -44,7 +44,8 @@ interface Series {
   topic: string;
   total: number;
   truncated: boolean;
-  points: { timeUs: number; offset: number; value?: unknown; base64?: string }[];
+  /** `t` in microseconds; `payload` in base64 where there is no value. */
+  points: { t: number; offset: number; value?: unknown; payload?: string }[];
 }
 
 type ListOptions = GatewayOptions & {
@@ -140,7 +141,7 @@ async function list(context: Context, options: ListOptions): Promise<void> {
       s.device ?? (s.label || s.role),
       s.transport,
       moment(s.startedAt),
-      formatDuration((s.endedAt ?? s.lastSeenAt) - s.startedAt),
+      formatDuration(Date.parse(s.endedAt ?? s.lastSeenAt) - Date.parse(s.startedAt)),
       s.endReason ?? "open",
       s.samplesIn + s.samplesOut,
       formatSize(s.bytesIn + s.bytesOut),
@@ -173,7 +174,7 @@ async function show(context: Context, id: string, options: GatewayOptions): Prom
       ["round trip", session.roundTripUs === null ? "-" : `${(session.roundTripUs / 1000).toFixed(1)} ms`],
     ];
     const events = session.events.map((e) => [moment(e.at), e.kind, detailOf(e.detail)]);
-    const topics = (session.topics ?? []).map((t) => [t.topic, t.samples, moment(t.lastUs / 1000)]);
+    const topics = (session.topics ?? []).map((t) => [t.topic, t.samples, moment(t.last / 1000)]);
     return [
       ...facts.map(([name, value]) => `${name!.padEnd(11)} ${value}`),
       ...(events.length ? ["", table(["at", "event", "detail"], events)] : []),
@@ -192,13 +193,20 @@ async function samples(context: Context, id: string, topic: string, options: Sam
   const { maxPoints, downsample, field } = options;
   const from = timeOf(options.from, "--from");
   const to = timeOf(options.to, "--to");
-  const path = pathOf(["v1", "sessions", id, "samples"], { topic, from, to, maxPoints, downsample, field });
+  const path = pathOf(["v1", "sessions", id, "samples"], {
+    topic,
+    from,
+    to,
+    maxPoints,
+    downsampling: downsample,
+    field,
+  });
   const series = await withApi(context, options, (api) => call<Series>(api, path));
   print(context, options.json, series, ({ points, total }) => {
     const rows = points.map((point) => [
-      new Date(point.timeUs / 1000).toISOString(),
+      new Date(point.t / 1000).toISOString(),
       point.offset,
-      typeof point.value === "number" ? point.value : JSON.stringify(point.value ?? point.base64 ?? null),
+      typeof point.value === "number" ? point.value : JSON.stringify(point.value ?? point.payload ?? null),
     ]);
     const shown = points.length < total ? `\n${points.length} of ${total} samples` : "";
     return table(["time", "offset", "value"], rows) + shown;

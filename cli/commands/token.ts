@@ -18,10 +18,10 @@ interface Token {
   label: string;
   read: string[];
   write: string[];
-  createdAt: number;
-  expiresAt: number | null;
-  revokedAt: number | null;
-  lastUsedAt: number | null;
+  createdAt: string;
+  expiresAt: string | null;
+  revokedAt: string | null;
+  lastUsedAt: string | null;
   ephemeral: boolean;
 }
 
@@ -83,13 +83,13 @@ async function create(context: Context, options: CreateOptions): Promise<void> {
       `--expires-in: expected a duration such as 12h or 30d, got ${JSON.stringify(expiresIn)}`,
     );
   }
-  const given = { label, device, read, write, expiresAt: lifetimeMs && Date.now() + lifetimeMs };
+  const expiresAt = lifetimeMs === undefined ? undefined : new Date(Date.now() + lifetimeMs).toISOString();
   // JSON leaves out what is undefined.
-  const body = { role, ...given };
+  const body = { role, label, device, read, write, expiresAt };
   const answer = await withApi(
     context,
     options,
-    (api) => call<{ token: string } & Partial<Token>>(api, "/v1/tokens", { method: "POST", body }),
+    (api) => call<{ token: string; info: Token }>(api, "/v1/tokens", { method: "POST", body }),
     "create",
   );
   print(context, options.json, answer, ({ token }) => {
@@ -118,7 +118,7 @@ async function list(context: Context, options: GatewayOptions): Promise<void> {
 
 function stateOf(token: Token, nowMs: number): string {
   if (token.revokedAt !== null) return "revoked";
-  if (token.expiresAt !== null && token.expiresAt <= nowMs) return "expired";
+  if (token.expiresAt !== null && Date.parse(token.expiresAt) <= nowMs) return "expired";
   if (token.ephemeral) return "this run";
   return token.expiresAt === null ? "valid" : `until ${moment(token.expiresAt)}`;
 }

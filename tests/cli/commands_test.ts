@@ -45,12 +45,18 @@ Deno.test("token create --expires-in becomes a moment", async () => {
     ["token", "create", "--role", "operator", "--expires-in", "1h"],
     () => [201, { token: "t" }],
   );
-  const { expiresAt } = seen[0]?.body as { expiresAt: number };
+  const expiresAt = Date.parse((seen[0]?.body as { expiresAt: string }).expiresAt);
   assertEquals(expiresAt >= before + 3_600_000 && expiresAt <= Date.now() + 3_600_000, true);
 });
 
 Deno.test("device list shows a table, and none where there are none", async () => {
-  const device = { name: "a", description: "x\u001b[2Jy", createdAt: 0, lastSeenAt: null, revokedAt: null };
+  const device = {
+    name: "a",
+    description: "x\u001b[2Jy",
+    createdAt: "2026-01-31T00:00:00Z",
+    lastSeenAt: null,
+    revokedAt: null,
+  };
   const { out } = await local(["device", "list"], () => [200, { devices: [device] }]);
   assertStringIncludes(out[0]!, "DEVICE");
   assertEquals(out[0]!.includes("\u001b"), false);

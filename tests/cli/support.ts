@@ -39,6 +39,10 @@ export class FakeIo implements Io {
     this.errLines.push(text);
   }
 
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
+
   status(text: string): void {
     this.statusLines.push(text);
   }
