@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { closeCode } from "../protocol/close_codes.ts";
+import { closeCode, shouldReconnect } from "../protocol/close_codes.ts";
 
 /** Bounds of the wait between attempts. */
 export interface Backoff {
@@ -28,15 +28,9 @@ export function backoffMs(backoff: Backoff, failures: number, random: number): n
   return bound * (0.5 + random / 2);
 }
 
-/** First code that says "do not come back until something changes"; see protocol/close_codes.ts. */
-const FIRST_FINAL_CODE = 4500;
-
-/**
- * Whether to connect again after a connection ended with `code`. Codes that the table does not know follow its
- * ranges; those below 4000 come from networks and proxies, which recover.
- */
+/** Whether to connect again after a connection ended with `code`; see {@link shouldReconnect}. */
 export function mayReconnect(code: number): boolean {
-  return closeCode(code)?.reconnect ?? code < FIRST_FINAL_CODE;
+  return shouldReconnect(code);
 }
 
 /** The name of a close code for status and logs. */

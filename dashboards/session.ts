@@ -13,6 +13,7 @@ import {
 } from "../protocol/control.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { MAX_SUBSCRIPTIONS } from "../protocol/limits.ts";
+import { inMessages } from "../protocol/split.ts";
 import { patternProblem } from "../protocol/topics.ts";
 import type { Principal } from "../hub/access.ts";
 import { newResumeToken } from "../hub/resumption.ts";
@@ -34,9 +35,6 @@ type Stage = { at: "hello" } | { at: "open"; record: SessionRecord; tally: Tally
 };
 
 type OpenStage = Extract<Stage, { at: "open" }>;
-
-/** Topics told of in one `channels` message. */
-const CHANNELS_PER_MESSAGE = 500;
 
 /** How often skipped samples are reported to the peer, in milliseconds. */
 const REPORT_EVERY_MS = 1_000;
@@ -289,9 +287,8 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
       this.#announced.set(topic.id, text);
       news.push(announcement);
     }
-    for (let i = 0; i < news.length; i += CHANNELS_PER_MESSAGE) {
-      this.#send({ type: "channels", channels: news.slice(i, i + CHANNELS_PER_MESSAGE) });
-    }
+    if (news.length === 0) return;
+    for (const text of inMessages("channels", "channels", news)) this.transport.send(text, "control");
   }
 
   /** Peer's faults become a close code and a counter; anything else is ours and ends only this session. */

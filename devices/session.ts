@@ -14,6 +14,7 @@ import {
 } from "../protocol/control.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
+import { inMessages } from "../protocol/split.ts";
 import type { Principal } from "../hub/access.ts";
 import { newResumeToken } from "../hub/resumption.ts";
 import type { SessionRecord } from "../hub/session_log.ts";
@@ -302,7 +303,7 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
       if (writable) this.#numbers.set(topic, channel.number);
       else open.uplink.advertised(channel);
     }
-    this.#send({ type: "advertised", channels: accepted });
+    for (const text of inMessages("advertised", "channels", accepted)) this.transport.send(text, "control");
     for (const { channel: number } of accepted) {
       const channel = this.#channels.get(number)!;
       if (channel.writable) this.context.downlink.attach(channel.topic, this);
