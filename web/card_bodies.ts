@@ -89,7 +89,7 @@ class ChartBody implements CardBody {
   }
 
   #show(): void {
-    const { series, description } = this.#topic;
+    const { series } = this.#topic;
     if (this.#numbers.length !== series.names.length) this.#build();
     for (let line = 0; line < this.#numbers.length; line++) {
       const value = this.#hovered
@@ -97,9 +97,7 @@ class ChartBody implements CardBody {
         : series.length > 0
         ? series.valueAt(line, series.length - 1)
         : NaN;
-      const unit = description.fields?.find(({ name }) => name === series.names[line])?.unit ??
-        description.unit;
-      const quantity = formatQuantity(value, unit);
+      const quantity = formatQuantity(value, this.#topic.unitOf(series.names[line]!));
       setText(this.#numbers[line]!.number, quantity.text);
       setText(this.#numbers[line]!.unit, quantity.unit);
     }

@@ -5,10 +5,9 @@
  * @module
  */
 import uPlot from "uplot";
+import { axes, scaleOf, verticalScales } from "./axes.ts";
 import { type ChartRows, Decimator } from "./decimate.ts";
-import { formatQuantity, isBytes } from "./format.ts";
 import type { FrameClock } from "./frames.ts";
-import { SteadyRange } from "./steady_range.ts";
 import type { Theme } from "./theme.ts";
 import type { TopicModel } from "./topic_model.ts";
 
@@ -18,13 +17,8 @@ const MIN_STEP_MS = 33;
 /** Every chart with news is drawn at least this often, in milliseconds, even when it moves by less than a pixel. */
 const MAX_STEP_MS = 250;
 
-const FONT = "11px system-ui, sans-serif";
-
 /** Charts under this key share their cursor. */
 const CURSOR_KEY = "tidegate";
-
-/** Ticks of byte quantities stand at powers of two, or their labels would be odd. */
-const BINARY_STEPS = Array.from({ length: 60 }, (_, power) => 2 ** power);
 
 /** Options of {@link Chart}. */
 export interface ChartOptions {
@@ -39,7 +33,6 @@ export interface ChartOptions {
 export class Chart {
   #options: ChartOptions;
   #decimator = new Decimator();
-  #range = new SteadyRange();
   #plot: uPlot | undefined;
   #size = { width: 0, height: 0 };
   #resized: ResizeObserver;
@@ -99,41 +92,31 @@ export class Chart {
   #make(rows: ChartRows): void {
     this.release();
     const { topic, theme, container, hovered } = this.#options;
-    const single = topic.series.names.length === 1;
-    const axis = {
-      stroke: theme.axis,
-      grid: { stroke: theme.grid, width: 1 },
-      ticks: { show: false },
-      font: FONT,
-    };
+    const { names } = topic.series;
+    const units = names.map((name) => topic.unitOf(name));
+    const scales = verticalScales(units);
     this.#plot = new uPlot(
       {
         ...this.#size,
         legend: { show: false },
-        padding: [6, 8, 0, 0],
+        padding: [6, scales.length > 1 ? 0 : 8, 0, 0],
         cursor: { sync: { key: CURSOR_KEY }, drag: { x: false, y: false }, points: { size: 6 }, y: false },
         scales: {
           x: { time: true, range: () => [this.#fromS, this.#toS] },
-          y: { range: (_plot, least, greatest) => this.#range.include(least, greatest) },
+          ...Object.fromEntries(scales.map(({ key, range }): [string, uPlot.Scale] => [
+            key,
+            { range: (_plot, least, greatest) => range.include(least, greatest) },
+          ])),
         },
-        axes: [
-          { ...axis, size: 18, gap: 4, space: timeLabelSpace, values: timeLabels },
-          {
-            ...axis,
-            size: 58,
-            gap: 6,
-            space: 28,
-            ...(isBytes(topic.description.unit) ? { incrs: BINARY_STEPS } : {}),
-            values: (_plot, splits) => splits.map((value) => valueLabel(value, topic.description.unit)),
-          },
-        ],
+        axes: axes(scales, theme),
         series: [
           {},
-          ...topic.series.names.map((name, i) => ({
+          ...names.map((name, i) => ({
             label: name,
+            scale: scaleOf(scales, units[i]).key,
             stroke: theme.lines[i % theme.lines.length]!,
             width: 1.5,
-            ...(single ? { fill: theme.fill } : {}),
+            ...(names.length === 1 ? { fill: theme.fill } : {}),
             points: { show: true, size: 4, filter: lonely },
           })),
         ],
@@ -168,32 +151,4 @@ function lonely(plot: uPlot, line: number): number[] {
     }
   }
   return found;
-}
-
-/** Pixels between time ticks: labels with seconds are wider. */
-function timeLabelSpace(plot: uPlot): number {
-  const { min, max } = plot.scales["x"]!;
-  return (max ?? 0) - (min ?? 0) > 120 ? 46 : 66;
-}
-
-/** Seconds are told only where ticks are less than a minute apart. */
-function timeLabels(
-  _plot: uPlot,
-  splits: number[],
-  _axis: number,
-  _space: number,
-  increment: number,
-): string[] {
-  const two = (value: number) => String(value).padStart(2, "0");
-  return splits.map((seconds) => {
-    const at = new Date(seconds * 1000);
-    const minutes = `${two(at.getHours())}:${two(at.getMinutes())}`;
-    return increment < 60 ? `${minutes}:${two(at.getSeconds())}` : minutes;
-  });
-}
-
-function valueLabel(value: number, unit: string | undefined): string {
-  const { text, unit: scaled } = formatQuantity(value, unit);
-  const short = text.includes(".") ? text.replace(/\.?0+$/, "") : text;
-  return scaled === unit || !unit ? short : `${short} ${scaled.replace("/s", "")}`;
 }

@@ -59,6 +59,14 @@ export class TopicModel {
     this.kind = likelyKind(description);
   }
 
+  /** Unit of the value with this name: its field's own, or the channel's. */
+  unitOf(name: string): string | undefined {
+    const { fields, unit } = this.description;
+    // An array's values are named by field and position: `cores.0`.
+    const field = fields?.find((field) => name === field.name || name.startsWith(`${field.name}.`));
+    return field?.unit ?? unit;
+  }
+
   /** The channel was announced anew. Another encoding or other fields make the old numbers meaningless. */
   describe(description: ChannelAnnouncement): void {
     const before = this.description;

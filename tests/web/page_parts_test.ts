@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { scaleOf, valueLabel, verticalScales } from "../../web/axes.ts";
 import { fits } from "../../web/filter.ts";
 import {
   formatAge,
@@ -89,6 +90,36 @@ Deno.test("SteadyRange has room around a constant, and something to show before 
   assertEquals(new SteadyRange().include(null, null), [0, 1]);
   const [low, high] = new SteadyRange().include(5, 5);
   assert(low < 5 && high > 5);
+});
+
+Deno.test("SteadyRange shows percentages whole, and follows those beyond 100", () => {
+  const range = new SteadyRange("%");
+  assertEquals(range.include(98, 100), range.include(0, 3));
+  assert(range.include(0, 380)[1] >= 380);
+});
+
+Deno.test("verticalScales gives each of two units an axis, and puts more on one", () => {
+  const keys = (...units: (string | undefined)[]) =>
+    verticalScales(units).map(({ key, unit }) => [key, unit]);
+  assertEquals(keys("B", "B"), [["y", "B"]]);
+  assertEquals(keys("B", "%", "B"), [["y", "B"], ["y2", "%"]]);
+  assertEquals(keys("B", "%", undefined), [["y", undefined]]);
+  const scales = verticalScales(["B", "%", "V"]);
+  assertEquals(scaleOf(scales, "V"), scales[0]);
+});
+
+Deno.test("valueLabel drops needless zeros and nothing else", () => {
+  const cases: [number, string | undefined, string][] = [
+    [2e10, undefined, "2e10"],
+    [1.25e8, undefined, "1.25e8"],
+    [100, undefined, "100"],
+    [0.5, "V", "0.5"],
+    [50, "%", "50 %"],
+    [2 ** 31, "B", "2 GiB"],
+    [786_432, "B/s", "768 KiB"],
+    [0, "B", "0"],
+  ];
+  for (const [value, unit, label] of cases) assertEquals(valueLabel(value, unit), label);
 });
 
 Deno.test("fits looks for every word, whatever the case", () => {
