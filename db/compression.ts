@@ -20,10 +20,15 @@ export interface Packed {
   data: Uint8Array;
 }
 
+/** A Buffer as the plain array that it claims to be: a Buffer's own `slice` would not copy. */
+function plain(buffer: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+}
+
 /** Compresses `raw` unless that saves less than an eighth. The result may be `raw` itself. */
 export function pack(raw: Uint8Array): Packed {
   if (raw.length < MIN_BYTES) return { codec: CODEC.stored, data: raw };
-  const data = zstdCompressSync(raw, OPTIONS);
+  const data = plain(zstdCompressSync(raw, OPTIONS));
   if (data.length > raw.length * 7 / 8) return { codec: CODEC.stored, data: raw };
   return { codec: CODEC.zstd, data };
 }
@@ -34,7 +39,7 @@ export function unpack(packed: Packed): Uint8Array {
     case CODEC.stored:
       return packed.data;
     case CODEC.zstd:
-      return zstdDecompressSync(packed.data);
+      return plain(zstdDecompressSync(packed.data));
     default:
       throw new Error(
         `codec ${packed.codec} is unknown: the database was written by a newer version, or is damaged`,

@@ -29,6 +29,9 @@ const MAX_QUEUED_BYTES = 32 * 1024 * 1024;
 /** How long closing waits for the last commit, in milliseconds; the whole gateway has five seconds. */
 const CLOSE_WITHIN_MS = 3_000;
 
+/** How long a worker may take to start, in milliseconds; it takes some tens. */
+const START_WITHIN_MS = 20_000;
+
 /** Options of {@link openStore}. */
 export interface StoreOptions {
   /** Data folder; made where it does not exist. */
@@ -140,7 +143,18 @@ async function connect<M extends Methods>(
     client.fail(error);
     ready.reject(error);
   };
-  await ready.promise;
+  const timer = setTimeout(
+    () => ready.reject(new Error(`the ${role} worker did not start`)),
+    START_WITHIN_MS,
+  );
+  try {
+    await ready.promise;
+  } catch (error) {
+    worker.terminate();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
   return { client, stop: () => worker.terminate() };
 }
 

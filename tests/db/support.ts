@@ -8,6 +8,7 @@ import type { ReplayItem, ReplayRequest } from "../../hub/recording.ts";
 import type { BorrowedSample } from "../../hub/sample.ts";
 import { Topic, type TopicDescription } from "../../hub/topic.ts";
 import { BatchReader } from "../../protocol/batch.ts";
+import { currentRuntime } from "../../runtime/mod.ts";
 
 /** Where the work is done. */
 export const MODES = ["in this thread", "in workers"] as const;
@@ -15,7 +16,7 @@ export type Mode = typeof MODES[number];
 
 /** Starts one of the database's workers from the tests' own module. */
 export function startWorker(role: string): Worker {
-  return new Worker(new URL("./worker_main.ts", import.meta.url), { type: "module", name: role });
+  return currentRuntime().startWorker(role, new URL("./worker_main.ts", import.meta.url).href);
 }
 
 /** A data folder that is removed at the end. */

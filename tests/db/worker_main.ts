@@ -1,4 +1,5 @@
-/** What a worker of the tests runs; its name is its role. */
+/** What a worker of the tests runs. */
 import { runWorker } from "../../db/worker.ts";
+import { currentRuntime } from "../../runtime/mod.ts";
 
-runWorker((globalThis as unknown as { name: string }).name);
+runWorker(currentRuntime().workerRole ?? "none");
