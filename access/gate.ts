@@ -54,6 +54,8 @@ export type Admission = Admitted | Refused;
 export interface GateRequest {
   method: string;
   headers: Headers;
+  /** The request's URL, for HTTP/2, which has no Host header; a WebSocket handshake of HTTP/1.1 has one. */
+  url?: string;
   /** Peer as `address:port`. */
   remote: string;
   /** Whether it is a WebSocket handshake. */
@@ -93,8 +95,8 @@ export class Gate {
   }
 
   /** Whether the page behind this request is one of ours. */
-  origin(headers: Headers): OriginCheck {
-    return checkOrigin(headers, this.#allowed);
+  origin({ headers, url }: Pick<GateRequest, "headers" | "url">): OriginCheck {
+    return checkOrigin(headers, this.#allowed, url);
   }
 
   /** Decides on a request. */
@@ -132,7 +134,7 @@ export class Gate {
   #originProblem(request: GateRequest, credentials: Credentials): string | undefined {
     const changes = !["GET", "HEAD", "OPTIONS"].includes(request.method);
     if (!request.upgrade && !(changes && credentials.via === "cookie")) return undefined;
-    const origin = this.origin(request.headers);
+    const origin = this.origin(request);
     if (origin === "foreign") return FOREIGN;
     return origin === "none" && credentials.via === "cookie" ? NO_ORIGIN : undefined;
   }

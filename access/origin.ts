@@ -13,8 +13,10 @@ export type OriginCheck = "none" | "same" | "allowed" | "foreign";
  * The scheme does not count for the own host, since a proxy may have taken TLS off.
  *
  * @param allowed Further origins, such as `https://ops.example.org`.
+ * @param url The request's URL. HTTP/2 sends no Host header but `:authority` (RFC 9113 section 8.3.1), which a
+ * runtime may show in the URL alone.
  */
-export function checkOrigin(headers: Headers, allowed: ReadonlySet<string>): OriginCheck {
+export function checkOrigin(headers: Headers, allowed: ReadonlySet<string>, url?: string): OriginCheck {
   const header = headers.get("origin");
   if (header === null) return "none";
   let origin: URL;
@@ -26,8 +28,12 @@ export function checkOrigin(headers: Headers, allowed: ReadonlySet<string>): Ori
   if (origin.protocol !== "http:" && origin.protocol !== "https:") {
     return allowed.has(header) ? "allowed" : "foreign";
   }
-  if (sameHost(origin, headers.get("host"))) return "same";
+  if (sameHost(origin, headers.get("host") ?? hostOf(url))) return "same";
   return allowed.has(origin.origin) ? "allowed" : "foreign";
+}
+
+function hostOf(url: string | undefined): string | null {
+  return url !== undefined && URL.canParse(url) ? new URL(url).host : null;
 }
 
 function sameHost(origin: URL, host: string | null): boolean {

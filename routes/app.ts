@@ -4,6 +4,7 @@
  * @module
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
+import { discardBody } from "./body.ts";
 import { deviceRoutes } from "./devices.ts";
 import { type App, type AppEnv, Endpoints } from "./endpoint.ts";
 import { enrolmentRoutes } from "./enrolments.ts";
@@ -36,6 +37,10 @@ export function buildApp(services: Services): App {
   const app: App = new OpenAPIHono<AppEnv>();
   const http = new HttpMetrics();
   app.use(http.middleware);
+  app.use(async (c, next) => {
+    await next();
+    await discardBody(c.req.raw);
+  });
   app.use(securityHeaders);
   app.use(crossOrigin(services.access.gate));
 

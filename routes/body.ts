@@ -8,25 +8,51 @@ import { Problem } from "./problem.ts";
 /** Largest JSON body of the API, in bytes: a token with all its patterns fits. */
 export const MAX_JSON_BYTES = 262_144;
 
-function tooLarge(size: string, maxBytes: number): Problem {
-  return new Problem("too-large", `the body of ${size} bytes is above the limit of ${maxBytes}`);
+/**
+ * Bytes of an unwanted body that are read and thrown away before the answer. An answer that is sent while the
+ * client still writes is lost with the connection (HTTP/1.1) or the stream (HTTP/2); beyond this much, it is.
+ */
+const MAX_DISCARDED_BYTES = 4_194_304;
+
+/** How long a client may take to send what is thrown away, in milliseconds. */
+const DISCARD_MS = 2_000;
+
+/** Reads and throws away a body that nobody has read, within bounds. */
+export async function discardBody(request: Request): Promise<void> {
+  if (request.body === null || request.bodyUsed) return;
+  const reader = request.body.getReader();
+  const timer = setTimeout(() => void reader.cancel().catch(() => {}), DISCARD_MS);
+  try {
+    let size = 0;
+    while (size <= MAX_DISCARDED_BYTES) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      size += value.length;
+    }
+    await reader.cancel();
+  } catch {
+    // The client is gone, or its body broke off: there is nothing left to discard.
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /**
- * The body's bytes. One that says it is too large is refused before any of it is read, one that turns out to
- * be as soon as it does.
+ * The body's bytes.
  *
- * @throws {Problem} `too-large`.
+ * @throws {Problem} `too-large`; no more than the limit is ever kept.
  */
 export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
-  const declared = request.headers.get("content-length");
-  if (declared !== null && Number(declared) > maxBytes) throw tooLarge(declared.slice(0, 20), maxBytes);
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of request.body ?? []) {
     size += chunk.length;
-    if (size > maxBytes) throw tooLarge(`at least ${size}`, maxBytes);
-    chunks.push(chunk);
+    if (size <= maxBytes) chunks.push(chunk);
+    else chunks.length = 0;
+    if (size > maxBytes + MAX_DISCARDED_BYTES) break;
+  }
+  if (size > maxBytes) {
+    throw new Problem("too-large", `the body of ${size} bytes or more is above the limit of ${maxBytes}`);
   }
   const bytes = new Uint8Array(size);
   let at = 0;

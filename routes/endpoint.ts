@@ -150,6 +150,7 @@ function callerOf(c: Context<AppEnv>, audience: Audience, services: Services): P
   const principal = c.env?.[CALLER] ?? admitted(services.access.gate.admit({
     method: c.req.method,
     headers: c.req.raw.headers,
+    url: c.req.url,
     remote: c.env?.remote ?? "",
     upgrade: false,
   }));

@@ -31,7 +31,7 @@ export const securityHeaders: MiddlewareHandler<AppEnv> = async (c, next) => {
  */
 export function crossOrigin(gate: Pick<Gate, "origin">): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
-    const allowed = gate.origin(c.req.raw.headers) === "allowed";
+    const allowed = gate.origin(c.req.raw) === "allowed";
     if (
       allowed && c.req.method === "OPTIONS" && c.req.header("access-control-request-method") !== undefined
     ) {

@@ -28,8 +28,8 @@ function described({ role, label, tokenId, device, read, write }: Principal): z.
 export function loginRoutes(endpoints: Endpoints, services: Services): void {
   const { gate } = services.access;
   /** Without this a foreign page could log its visitors in as somebody else, or out. */
-  const refuseForeign = (headers: Headers) => {
-    if (gate.origin(headers) === "foreign") {
+  const refuseForeign = (request: Request) => {
+    if (gate.origin(request) === "foreign") {
       throw new Problem("foreign-origin", "this page's origin is not allowed to log in or out here");
     }
   };
@@ -46,7 +46,7 @@ export function loginRoutes(endpoints: Endpoints, services: Services): void {
     response: me,
     problems: ["unauthorized", "forbidden", "foreign-origin", "rate-limited"],
   }, ({ c, body, remote }) => {
-    refuseForeign(c.req.raw.headers);
+    refuseForeign(c.req.raw);
     const principal = admitted(gate.admitToken(body.token, remote));
     if (principal.role === "device") {
       throw new Problem("forbidden", "a device's token cannot log in to the page");
@@ -65,7 +65,7 @@ export function loginRoutes(endpoints: Endpoints, services: Services): void {
     status: 204,
     problems: ["foreign-origin"],
   }, ({ c }) => {
-    refuseForeign(c.req.raw.headers);
+    refuseForeign(c.req.raw);
     c.header("set-cookie", logoutCookie({ secure: services.secure }));
   });
 

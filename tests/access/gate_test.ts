@@ -125,6 +125,20 @@ Deno.test("the origin must be the host that was asked, or allowed by name", () =
   }
 });
 
+Deno.test("where HTTP/2 has no Host header, the origin must be the host of the URL", () => {
+  const check = (origin: string, url?: string) => checkOrigin(new Headers({ origin }), new Set(), url);
+  assertEquals(check("https://gw.local:8443", "https://gw.local:8443/v1/devices"), "same");
+  assertEquals(check("https://gw.local", "https://gw.local:443/v1/devices"), "same");
+  assertEquals(check("https://gw.local:1", "https://gw.local:8443/v1/devices"), "foreign");
+  assertEquals(check("https://gw.local:8443"), "foreign");
+  const headers = new Headers({ origin: "https://evil.org", host: "gw.local" });
+  assertEquals(
+    checkOrigin(headers, new Set(), "https://evil.org/"),
+    "foreign",
+    "the header goes before the URL",
+  );
+});
+
 Deno.test("an allowed origin that is more than an origin is refused as a setting", () => {
   assertEquals(allowedOriginProblem("https://ops.example.org"), undefined);
   for (const bad of ["*", "ops.example.org", "https://ops.example.org/", "https://OPS.example.org", "null"]) {
