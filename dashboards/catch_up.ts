@@ -9,7 +9,7 @@
  *
  * @module
  */
-import type { Position, SubscribeFrom } from "../protocol/control.ts";
+import type { GapReason, Position, SubscribeFrom } from "../protocol/control.ts";
 import { FEED_BATCH_BYTES } from "../hub/feed.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { PatternSet } from "../hub/pattern.ts";
@@ -29,13 +29,7 @@ export interface CatchUpParts {
   announce(topics: Topic[]): void;
   /** Tells the peer that what follows of a topic counts in this epoch. */
   epoch(topic: Topic, epoch: string): void;
-  gap(
-    topic: Topic,
-    epoch: string,
-    from: number,
-    to: number,
-    reason: "retention" | "overload" | "epoch" | "device",
-  ): void;
+  gap(topic: Topic, epoch: string, from: number, to: number, reason: GapReason): void;
   batch(bytes: Uint8Array, samples: number): void;
   /** Sends the newest value of those of `topics` that are state. */
   snapshot(topics: Topic[]): void;

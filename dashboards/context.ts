@@ -11,7 +11,7 @@ import type { FeedRegistry } from "../hub/feed.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Recorder, RecordingReader } from "../hub/recording.ts";
 import type { Resumption } from "../hub/resumption.ts";
-import type { SessionLog, SessionRecord } from "../hub/session_log.ts";
+import type { EndableSession, SessionLog, SessionRecord } from "../hub/session_log.ts";
 import type { Tally } from "../hub/tally.ts";
 import type { TopicWriter } from "../hub/writing.ts";
 import type { Liveness } from "../transport/liveness.ts";
@@ -34,6 +34,8 @@ export interface DashboardContext {
   recorder: Pick<Recorder, "flush">;
   reader: RecordingReader;
   sessionLog: SessionLog;
+  /** All sessions that are open; each adds itself and takes itself out. */
+  open: Set<EndableSession>;
   authorizer: Authorizer;
   counters: Counters;
   liveness: Liveness;

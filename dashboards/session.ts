@@ -73,6 +73,7 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
       () => this.end(CLOSE.unauthorized, "the token was revoked"),
     );
     context.liveness.add(this);
+    context.open.add(this);
     context.directory.add(this);
   }
 
@@ -111,8 +112,8 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
   }
 
   sweep(nowMs: number): void {
+    if (this.#stage.at === "open") this.#lookAtBacklog(nowMs);
     if (this.#stage.at !== "open") return;
-    this.#lookAtBacklog(nowMs);
     this.#wakeReaders();
     if (nowMs - this.#reportedMs < REPORT_EVERY_MS) return;
     this.#reportedMs = nowMs;
@@ -321,6 +322,7 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
     clearTimeout(this.#helloTimer);
     this.#stopRevoked();
     this.context.liveness.remove(this);
+    this.context.open.delete(this);
     this.context.directory.delete(this);
     for (const subscription of this.#subscriptions.values()) subscription.end();
     for (const wake of this.#waiters) wake(false);

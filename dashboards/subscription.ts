@@ -5,7 +5,7 @@
  * @module
  */
 import { BatchWriter } from "../protocol/batch.ts";
-import type { Subscribe, ToDashboard } from "../protocol/control.ts";
+import type { GapReason, Subscribe, ToDashboard } from "../protocol/control.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
 import { type Feed, FEED_BATCH_BYTES, type FeedMember, type FeedOptions } from "../hub/feed.ts";
 import { PatternSet } from "../hub/pattern.ts";
@@ -250,7 +250,7 @@ export class Subscription implements FeedMember {
     epoch: string,
     from: number,
     to: number,
-    reason: Extract<ToDashboard, { type: "gap" }>["reason"],
+    reason: GapReason,
   ): void {
     this.parts.send({ type: "gap", topic: topic.name, epoch, from, to, reason });
   }

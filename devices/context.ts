@@ -10,7 +10,7 @@ import type { Counters } from "../hub/counters.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Recorder } from "../hub/recording.ts";
 import type { Resumption } from "../hub/resumption.ts";
-import type { SessionLog } from "../hub/session_log.ts";
+import type { EndableSession, SessionLog } from "../hub/session_log.ts";
 import type { Liveness } from "../transport/liveness.ts";
 import type { DeviceDirectory } from "./directory.ts";
 import type { Downlink } from "./downlink.ts";
@@ -38,6 +38,8 @@ export interface DeviceContext {
   clock: Clock;
   recorder: Recorder;
   sessionLog: SessionLog;
+  /** All sessions that are open; each adds itself and takes itself out. */
+  open: Set<EndableSession>;
   authorizer: Authorizer;
   counters: Counters;
   liveness: Liveness;

@@ -50,11 +50,11 @@ export class Downlink implements TopicWriter {
   #desired = new Map<number, Desired>();
   #commands = new Map<Topic, Map<number, PendingCommand>>();
 
-  constructor(
-    readonly parts: { hub: Hub; clock: Clock; keep(desired: Desired): void },
-    kept: Iterable<Desired> = [],
-  ) {
-    for (const desired of kept) this.#desired.set(desired.topic, desired);
+  constructor(readonly parts: { hub: Hub; clock: Clock; keep(desired: Desired): void }) {}
+
+  /** Takes up a desired value of an earlier run that its device has not confirmed; offsets count anew in this one. */
+  restore(topic: Topic, payload: Uint8Array): void {
+    this.#desire(topic, payload);
   }
 
   /** A device has advertised a writable channel: it gets what it has not confirmed. */

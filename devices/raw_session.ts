@@ -52,6 +52,7 @@ export class RawSession implements TransportHandlers, LiveDevice {
       () => this.#record.totals(this.#tally.totals(transport.traffic)),
       TOTALS_EVERY_MS,
     );
+    context.open.add(this);
     context.directory.arrived(this);
   }
 
@@ -114,6 +115,7 @@ export class RawSession implements TransportHandlers, LiveDevice {
     this.#closed = true;
     clearInterval(this.#totalsTimer);
     this.#stopRevoked();
+    this.context.open.delete(this);
     this.#tally.retire(this.transport.traffic);
     this.#record.close(reason, this.#tally.totals());
     this.context.directory.departed(this, reason);

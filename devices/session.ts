@@ -87,6 +87,7 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
       context.helloTimeoutMs,
     );
     context.liveness.add(this);
+    context.open.add(this);
   }
 
   get transportKind(): string {
@@ -387,6 +388,7 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
     clearTimeout(this.#helloTimer);
     clearInterval(this.#clockTimer);
     this.context.liveness.remove(this);
+    this.context.open.delete(this);
     if (stage.at === "enrolling") stage.ticket.withdraw();
     if (stage.at === "open") this.#finishOpen(stage.open, name, resumable, detail);
   }

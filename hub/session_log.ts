@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { CloseCode } from "../protocol/close_codes.ts";
 import type { Role } from "./access.ts";
 
 /** What is known when a session begins. */
@@ -52,4 +53,9 @@ export interface SessionRecord {
 /** Opens session records. */
 export interface SessionLog {
   open(start: SessionStart): SessionRecord;
+}
+
+/** A session that the gateway can end. */
+export interface EndableSession {
+  end(close: CloseCode, reason: string): void;
 }

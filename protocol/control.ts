@@ -349,6 +349,9 @@ export const SKIP_REASONS = ["rate", "conflated", "stale"] as const;
 /** Why a range of offsets cannot be had. */
 export const GAP_REASONS = ["retention", "crash", "device", "overload", "epoch"] as const;
 
+/** Why a range of offsets cannot be had. */
+export type GapReason = typeof GAP_REASONS[number];
+
 const toDashboard = {
   welcome,
   /** Batches with this `feed` belong to the subscription; sent again when the number changes. */

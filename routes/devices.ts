@@ -7,6 +7,7 @@ import { z } from "@hono/zod-openapi";
 import { MAX_DESCRIPTION, type StoredDevice } from "../access/devices.ts";
 import { type Endpoints, OPERATOR } from "./endpoint.ts";
 import { deviceName, iso, isoOrNull, timestamp } from "./schemas.ts";
+import { Problem } from "./problem.ts";
 import type { ConnectedDevice, Services } from "./services.ts";
 
 const device = z.object({
@@ -73,6 +74,22 @@ export function deviceRoutes(endpoints: Endpoints, services: Services): void {
   }, async ({ body: { name, description, replace } }) => {
     const added = await devices.add(name, { description: description ?? "", replace: replace ?? false });
     return { device: described(added.device, undefined), token: added.token, tokenId: added.info.id };
+  });
+
+  endpoints.add({
+    method: "get",
+    path: "/v1/devices/{name}",
+    audience: OPERATOR,
+    tag: "Devices",
+    summary: "Show a device",
+    description: "One device, revoked or not.",
+    params: z.object({ name: deviceName }),
+    response: device,
+    problems: ["not-found"],
+  }, ({ params }) => {
+    const row = devices.get(params.name);
+    if (!row) throw new Problem("not-found", `there is no device ${params.name}`);
+    return described(row, [...services.connected()].find((entry) => entry.device === params.name));
   });
 
   endpoints.add({

@@ -1,0 +1,57 @@
+/**
+ * What every part counts, in the words of /metrics.
+ *
+ * @module
+ */
+import type { StoreStatus } from "../db/store.ts";
+import type { MetricValue } from "../routes/services.ts";
+import type { Core } from "./core.ts";
+import type { Sessions } from "./sessions.ts";
+
+/** Counters that parts keep by reason, with what they count. */
+const REASONED: Record<string, string> = {
+  device_drops: "Samples and messages of devices that were dropped or corrected, by reason.",
+  dashboard_drops: "State samples left out for dashboards that were behind, by reason.",
+  protocol_errors: "Connections ended for breaking the protocol, by close code.",
+  recording_dropped: "State samples that were delivered but not recorded, by reason.",
+  faults: "Faults of the gateway's own, by part.",
+};
+
+/** All values of this moment. `status` is the database's last known state. */
+export function* metrics(
+  core: Core,
+  sessions: Sessions | undefined,
+  status: StoreStatus | undefined,
+): Generator<MetricValue> {
+  const { hub, directory, access, counters } = core;
+  yield gauge("tidegate_topics", "Topics known.", hub.size);
+  yield gauge("tidegate_devices_connected", "Devices connected now.", directory.size);
+  if (sessions) {
+    yield gauge("tidegate_dashboards_connected", "Dashboards connected now.", sessions.dashboards.size);
+    yield gauge("tidegate_feeds", "Feeds that dashboards share.", [...sessions.feeds.all()].length);
+  }
+  for (const { name, reason, value } of counters) {
+    const help = REASONED[name] ?? "Events by reason.";
+    yield { name: `tidegate_${name}_total`, help, type: "counter", labels: { reason }, value };
+  }
+  for (const [reason, value] of Object.entries(access.gate.refused)) {
+    const help = "Requests and handshakes not let in, by reason.";
+    yield { name: "tidegate_refused_total", help, type: "counter", labels: { reason }, value };
+  }
+  if (status) yield* recording(status);
+}
+
+function* recording(status: StoreStatus): Generator<MetricValue> {
+  yield gauge("tidegate_recording_bytes", "Size of the database file.", status.bytes);
+  yield gauge("tidegate_recording_samples", "Samples on record.", status.samples);
+  yield gauge("tidegate_recording_chunks", "Chunks on record.", status.chunks);
+  yield gauge("tidegate_recording_queued_bytes", "Bytes that wait for the disk.", status.queuedBytes);
+  for (const [reason, value] of Object.entries(status.drops)) {
+    const help = "Samples not recorded, by reason.";
+    yield { name: "tidegate_recorder_drops_total", help, type: "counter", labels: { reason }, value };
+  }
+}
+
+function gauge(name: string, help: string, value: number): MetricValue {
+  return { name, help, type: "gauge", value };
+}

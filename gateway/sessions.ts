@@ -1,0 +1,134 @@
+/**
+ * Everything that sessions share, and the way in for each kind.
+ *
+ * @module
+ */
+import type { AnnouncedLimits } from "../protocol/control.ts";
+import { CLOSE } from "../protocol/close_codes.ts";
+import {
+  HELLO_TIMEOUT_MS,
+  MAX_CHANNELS,
+  MAX_CONTROL_BYTES,
+  MAX_MESSAGE_BYTES,
+  MAX_PATTERNS,
+  MAX_PAYLOAD_BYTES,
+  MAX_SUBSCRIPTIONS,
+  MAX_UNACKED_BYTES,
+  PING_INTERVAL_MS,
+} from "../protocol/limits.ts";
+import type { DashboardContext, ResumableDashboard } from "../dashboards/context.ts";
+import { DashboardDirectory } from "../dashboards/directory.ts";
+import { DashboardSession } from "../dashboards/session.ts";
+import type { DeviceContext } from "../devices/context.ts";
+import { RawSession } from "../devices/raw_session.ts";
+import { DeviceSession, type ResumableDevice } from "../devices/session.ts";
+import type { Principal } from "../hub/access.ts";
+import type { EndableSession } from "../hub/session_log.ts";
+import { FeedRegistry } from "../hub/feed.ts";
+import { FlushScheduler } from "../hub/flush.ts";
+import { Resumption } from "../hub/resumption.ts";
+import type { DeviceMode } from "../routes/sockets.ts";
+import { Liveness } from "../transport/liveness.ts";
+import type { Accept, BroadcastGroup } from "../transport/transport.ts";
+import type { Core, Fault } from "./core.ts";
+import { enrolmentDesk } from "./enrolment.ts";
+
+/** Settings of sessions, times in milliseconds. */
+export interface SessionSettings {
+  idleTimeoutMs: number;
+  resumeWithinMs: number;
+  flushMs: number;
+}
+
+/** The sessions of a gateway. */
+export class Sessions {
+  readonly feeds: FeedRegistry;
+  readonly dashboards = new DashboardDirectory();
+  readonly #core: Core;
+  readonly #liveness: Liveness;
+  readonly #open = new Set<EndableSession>();
+  readonly #device: DeviceContext;
+  readonly #dashboard: DashboardContext;
+
+  constructor(
+    core: Core,
+    parts: { settings: SessionSettings; newGroup: () => BroadcastGroup; fault: Fault },
+  ) {
+    const { settings, fault } = parts;
+    const { hub, clock, counters, store, access } = core;
+    this.#core = core;
+    const pingIntervalMs = Math.min(PING_INTERVAL_MS, settings.idleTimeoutMs / 3);
+    this.#liveness = new Liveness({ pingIntervalMs, idleTimeoutMs: settings.idleTimeoutMs });
+    this.feeds = new FeedRegistry(hub, new FlushScheduler(settings.flushMs), parts.newGroup);
+    const common = {
+      hub,
+      clock,
+      counters,
+      fault,
+      open: this.#open,
+      recorder: store.recorder,
+      sessionLog: store.sessionLog,
+      authorizer: access.tokens,
+      liveness: this.#liveness,
+      limits: announcedLimits(settings, pingIntervalMs),
+      helloTimeoutMs: HELLO_TIMEOUT_MS,
+      gateway: store.boot.gateway,
+    };
+    this.#device = {
+      ...common,
+      resumption: new Resumption<ResumableDevice>(settings.resumeWithinMs),
+      directory: core.directory,
+      downlink: core.downlink,
+      enrolment: enrolmentDesk(access.enrolments, access.tokens),
+    };
+    this.#dashboard = {
+      ...common,
+      feeds: this.feeds,
+      reader: store.reader,
+      resumption: new Resumption<ResumableDashboard>(settings.resumeWithinMs),
+      directory: this.dashboards,
+      writer: core.downlink,
+    };
+    this.#liveness.start();
+  }
+
+  /** How a device comes in. */
+  device(principal: Principal | undefined, mode: DeviceMode): Accept {
+    return (transport) => {
+      if (principal?.device !== undefined) this.#core.access.devices.seen(principal.device);
+      return mode === "raw" && principal
+        ? new RawSession(this.#device, transport, principal)
+        : new DeviceSession(this.#device, transport, principal);
+    };
+  }
+
+  /** How a dashboard comes in. */
+  dashboard(principal: Principal): Accept {
+    return (transport) => new DashboardSession(this.#dashboard, transport, principal);
+  }
+
+  /** Says bye to everybody and closes the records of those who might have come back. */
+  stop(): void {
+    for (const session of [...this.#open]) session.end(CLOSE.goingAway, "the gateway is shutting down");
+    const close = (parked: ResumableDevice | ResumableDashboard) =>
+      parked.record.close(parked.reason, parked.tally.totals());
+    this.#device.resumption.release(close);
+    this.#dashboard.resumption.release(close);
+    this.#liveness.stop();
+  }
+}
+
+function announcedLimits(settings: SessionSettings, pingIntervalMs: number): AnnouncedLimits {
+  return {
+    maxMessageBytes: MAX_MESSAGE_BYTES,
+    maxPayloadBytes: MAX_PAYLOAD_BYTES,
+    maxControlBytes: MAX_CONTROL_BYTES,
+    maxChannels: MAX_CHANNELS,
+    maxSubscriptions: MAX_SUBSCRIPTIONS,
+    maxPatterns: MAX_PATTERNS,
+    maxUnackedBytes: MAX_UNACKED_BYTES,
+    resumeWithinMs: settings.resumeWithinMs,
+    idleTimeoutMs: settings.idleTimeoutMs,
+    pingIntervalMs: Math.max(1, Math.floor(pingIntervalMs)),
+  };
+}
