@@ -10,7 +10,7 @@ import type { CreatedToken, TokenService } from "./tokens.ts";
 /** Longest description of a device in characters, as `hello.enrol` carries it. */
 export const MAX_DESCRIPTION = 256;
 
-/** Most devices that one gateway keeps, revoked ones included. */
+/** Most devices that may exist at a time; revoked ones do not count. */
 export const MAX_DEVICES = 100_000;
 
 /** How often the time a device was last seen is written at most, in milliseconds. */
@@ -166,8 +166,13 @@ export class DeviceRegistry {
         "name",
       );
     }
-    if (!this.#rows.has(name) && this.#rows.size >= MAX_DEVICES) {
-      throw new AccessError("limit", `the gateway keeps at most ${MAX_DEVICES} devices`);
+    if (this.#rows.size >= MAX_DEVICES && this.#activeDevices() >= MAX_DEVICES) {
+      throw new AccessError("limit", `${MAX_DEVICES} devices exist, the most there may be; revoke some`);
     }
+  }
+  #activeDevices(): number {
+    let active = 0;
+    for (const { revokedAt } of this.#rows.values()) if (revokedAt === null) active++;
+    return active;
   }
 }

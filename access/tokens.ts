@@ -19,7 +19,10 @@ import { hashSecret, parseToken, randomToken, secretMatches, tokenText } from ".
 /** How often the time of last use is written at most, in milliseconds: it is for people, who count in minutes. */
 export const LAST_USED_EVERY_MS = 60_000;
 
-/** Most tokens that one gateway keeps, revoked ones included: a bound on memory, far above what anybody lists. */
+/**
+ * Most tokens that are valid at a time: a bound on memory, far above what anybody lists. Revoked and expired
+ * ones do not count, so that the bound can always be got away from.
+ */
 export const MAX_TOKENS = 100_000;
 
 /** Hash that an unknown id is compared with, so that it takes as long as a known one. */
@@ -190,10 +193,10 @@ export class TokenService implements Authorizer {
   }
 
   #make(request: TokenRequest): { row: StoredToken; token: string } {
-    if (this.#entries.size >= MAX_TOKENS) {
-      throw new AccessError("limit", `the gateway keeps at most ${MAX_TOKENS} tokens`);
-    }
     const now = this.#now();
+    if (this.#entries.size >= MAX_TOKENS && this.#validTokens(now) >= MAX_TOKENS) {
+      throw new AccessError("limit", `${MAX_TOKENS} tokens are valid, the most there may be; revoke some`);
+    }
     const grant = grantOf(request, now);
     let parts = randomToken();
     while (this.#entries.has(parts.id)) parts = randomToken();
@@ -206,6 +209,14 @@ export class TokenService implements Authorizer {
       lastUsedAt: null,
     };
     return { row, token: tokenText(parts) };
+  }
+
+  #validTokens(now: number): number {
+    let valid = 0;
+    for (const { row } of this.#entries.values()) {
+      if (row.revokedAt === null && (row.expiresAt === null || row.expiresAt > now)) valid++;
+    }
+    return valid;
   }
 
   #keep(row: StoredToken, token: string, ephemeral: boolean): CreatedToken {

@@ -182,14 +182,12 @@ export function admitted(admission: Admission): Principal {
 }
 
 function queryOf(c: Context<AppEnv>): Record<string, string> {
-  const query: Record<string, string> = {};
-  for (const [name, values] of Object.entries(c.req.queries())) {
-    if (values.length > 1) {
-      throw invalid([{ parameter: name, detail: `it is given ${values.length} times; once is enough` }]);
-    }
-    query[name] = values[0]!;
-  }
-  return query;
+  const query = Object.entries(c.req.queries()).map(([name, values]): [string, string] => {
+    if (values.length === 1) return [name, values[0]!];
+    throw invalid([{ parameter: name, detail: `it is given ${values.length} times; once is enough` }]);
+  });
+  // From entries, so that a parameter named `__proto__` is one like any other.
+  return Object.fromEntries(query);
 }
 
 function checkParameters(
