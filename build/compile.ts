@@ -5,33 +5,35 @@
  *
  * @module
  */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
-import { fail, runSelf } from "./tools.ts";
+import { fail, root, runSelf } from "./tools.ts";
 
 /**
- * What the program may do. Files are open as a whole, because the data folder is the user's choice at start.
- * The one program that it may run is grep, which reads /proc for the host agent: Deno reserves those files for
- * programs that may do everything. Native libraries and remote code are not in the list.
+ * What the program may do: exactly what `deno task gateway` gives it from source, so that the two cannot drift
+ * apart. Files and environment are open as a whole, because the data folder is the user's choice at start and
+ * unknown settings in the environment are refused by name; native libraries, remote code and all programs but
+ * the one that reads /proc are not in the list.
  */
-const PERMISSIONS = [
-  "--no-prompt",
-  "--allow-net",
-  "--allow-read",
-  "--allow-write",
-  "--allow-env",
-  "--allow-sys",
-  "--allow-run=grep",
-];
+function permissions(): string[] {
+  const manifest: { tasks: Record<string, { command: string }> } = JSON.parse(
+    readFileSync(join(root, "deno.json"), "utf8"),
+  );
+  const words = manifest.tasks["gateway"]?.command.split(/\s+/) ?? [];
+  const found = words.filter((word) => word === "--no-prompt" || word.startsWith("--allow-"));
+  if (found.length === 0) fail('compile: the task "gateway" in deno.json names no permissions');
+  return found;
+}
 
 const base = process.env["DENORT_BIN"];
 if (base && !existsSync(base)) {
-  fail(`compile: DENORT_BIN=${base} does not exist; point it at a denort binary`);
+  fail(`compile: DENORT_BIN=${base} is not there; it must name a denort binary`);
 }
 const ran = runSelf([
   "compile",
   "--no-check",
-  ...PERMISSIONS,
+  ...permissions(),
   "--output",
   "dist/tidegate",
   "dist/tidegate.mjs",
