@@ -14,7 +14,8 @@ const dash = connectDashboard({ url, token, client: "example-dashboard/1" });
 
 dash.subscribe("+/alarms", {
   from: { time: -3_600_000_000 },
-  onSample: (alarm) => console.log(alarm.topic, alarm.value, alarm.recorded ? "recorded" : "live"),
+  onSample: (alarm) =>
+    console.log(alarm.topic, JSON.stringify(alarm.value), alarm.recorded ? "recorded" : "live"),
   onGap: ({ topic, from, to, reason }) => console.log(topic, `lost ${from} to ${to}: ${reason}`),
 });
 
