@@ -44,10 +44,15 @@ class Output {
     const decoder = new TextDecoder();
     for await (const chunk of stream) {
       this.text += decoder.decode(chunk, { stream: true });
-      this.#changed.resolve();
-      this.#changed = Promise.withResolvers();
+      this.#tell();
     }
+    this.#tell();
+  }
+
+  /** A new promise each time: one that stays resolved would make whoever waits for the next change spin. */
+  #tell(): void {
     this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
   }
 
   changed(): Promise<void> {
