@@ -21,8 +21,8 @@ function familiesOf(values: Iterable<MetricValue>): MetricFamily[] {
   return [...families.values()];
 }
 
-function* ownValues(services: Services): Generator<MetricValue> {
-  const { version, gateway, access } = services;
+function* allValues(services: Services): Generator<MetricValue> {
+  const { version, gateway } = services;
   yield {
     name: "tidegate_info",
     help: "This program.",
@@ -42,15 +42,7 @@ function* ownValues(services: Services): Generator<MetricValue> {
     type: "gauge",
     value: process.memoryUsage().rss,
   };
-  for (const [reason, value] of Object.entries(access.gate.refused)) {
-    yield {
-      name: "tidegate_refused_total",
-      help: "Requests and handshakes that were not let in, by reason.",
-      type: "counter",
-      labels: { reason },
-      value,
-    };
-  }
+  yield* services.metrics();
 }
 
 /** Adds `/metrics`. */
@@ -63,11 +55,7 @@ export function metricsRoutes(endpoints: Endpoints, services: Services, http: Ht
     summary: "Counters and gauges for Prometheus",
     otherResponses: { "text/plain": { schema: z.string() } },
   }, () => {
-    const families = [
-      ...familiesOf(ownValues(services)),
-      ...familiesOf(services.metrics()),
-      ...http.families(),
-    ];
+    const families = [...familiesOf(allValues(services)), ...http.families()];
     return new Response(exposition(families), { headers: { "content-type": EXPOSITION_TYPE } });
   });
 }

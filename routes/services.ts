@@ -83,7 +83,7 @@ export interface Services {
   publish(principal: Principal, topic: string, payload: Uint8Array, encoding: Encoding): Published;
   /** Devices that are connected now. */
   connected(): Iterable<ConnectedDevice>;
-  /** Counters and gauges of every part. */
+  /** Counters and gauges of every part, what the gate refused included; no name with the same labels twice. */
   metrics(): Iterable<MetricValue>;
   /** Why the gateway cannot do its work now, a sentence each, without secrets or paths; empty when it can. */
   notReady(): string[];
