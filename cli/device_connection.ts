@@ -5,6 +5,7 @@
  */
 import type { DeviceOptions } from "../client/device.ts";
 import type { Target } from "./connect.ts";
+import type { OpenSockets } from "./open_sockets.ts";
 import type { CliRuntime } from "./parts.ts";
 import { VERSION } from "./version.ts";
 
@@ -13,12 +14,8 @@ export function deviceConnection(
   runtime: Pick<CliRuntime, "trustingWebSocket">,
   { url, certificate }: Target,
   part: "agent" | "simulate",
+  sockets: OpenSockets,
 ): Pick<DeviceOptions, "url" | "client" | "environment"> {
-  return {
-    url,
-    client: `tidegate ${part} ${VERSION}`,
-    ...(certificate === undefined
-      ? {}
-      : { environment: { WebSocket: runtime.trustingWebSocket(certificate) } }),
-  };
+  const base = certificate === undefined ? WebSocket : runtime.trustingWebSocket(certificate);
+  return { url, client: `tidegate ${part} ${VERSION}`, environment: { WebSocket: sockets.watching(base) } };
 }

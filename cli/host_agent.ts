@@ -15,6 +15,7 @@ import { overHttp } from "./connect.ts";
 import type { Context } from "./context.ts";
 import { deviceConnection } from "./device_connection.ts";
 import { messageOf } from "./errors.ts";
+import { OpenSockets } from "./open_sockets.ts";
 import type { StartedGateway } from "./parts.ts";
 
 /** Ten readings a second: what a person sees as live. */
@@ -27,24 +28,32 @@ export async function startHostAgent(
   { runtime, io }: Context,
   gateway: Pick<StartedGateway, "url" | "certificate" | "operatorToken">,
   dataDir: string,
-): Promise<Agent | undefined> {
+): Promise<Pick<Agent, "stop"> | undefined> {
   const { url, certificate, operatorToken } = gateway;
   try {
     const name = deviceName(io.env.TIDEGATE_DEVICE);
     const api = overHttp(url, operatorToken, certificate);
     const { token } = await ensureDevice(api, name, join(dataDir, "agent.json"));
-    const connection = deviceConnection(runtime, { url, certificate }, "agent");
+    const sockets = new OpenSockets();
+    const connection = deviceConnection(runtime, { url, certificate }, "agent", sockets);
     const device = connectDevice({ ...connection, token });
-    device.onStatus((status) => {
+    const unwatch = device.onStatus((status) => {
       if (status.state === "waiting") log.warning("not connected: {reason}", { reason: status.reason });
-      if (status.state === "closed") log.info("ended: {reason}", { reason: status.reason });
+      if (status.state === "closed") log.warning("ended for good: {reason}", { reason: status.reason });
     });
-    return startAgent({
+    const agent = startAgent({
       device,
       source: await hostSource(dataDir),
       fastEveryMs: FAST_EVERY_MS,
       onError: (error) => log.warning("reading failed: {error}", { error: messageOf(error) }),
     });
+    return {
+      async stop() {
+        unwatch();
+        await agent.stop();
+        await sockets.closed();
+      },
+    };
   } catch (error) {
     log.error("this machine's metrics are off: {error}", { error: messageOf(error) });
     return undefined;

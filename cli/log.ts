@@ -15,11 +15,14 @@ import type { Io } from "./io.ts";
 
 /** Sends the log to `io.err`; the returned function ends that. */
 export async function startLog(io: Io, { level, format }: Config["log"]): Promise<() => Promise<void>> {
+  // Texts as they are; everything else as the formatter shows it.
+  const value = (given: unknown, inspect: (value: unknown) => string) =>
+    typeof given === "string" ? given : inspect(given);
   const formatter = format === "json"
     ? getJsonLinesFormatter({ properties: "flatten" })
     : io.interactive
-    ? getAnsiColorFormatter({ timestamp: "time" })
-    : getTextFormatter({ timestamp: "rfc3339" });
+    ? getAnsiColorFormatter({ timestamp: "time", value })
+    : getTextFormatter({ timestamp: "rfc3339", value });
   await configure({
     reset: true,
     sinks: { stderr: (record) => io.err(formatter(record).trimEnd()) },

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { WebSocketConstructor } from "../client/environment.ts";
+import type { WebSocketClass } from "./open_sockets.ts";
 
 /** How to encrypt. */
 export type TlsSettings =
@@ -68,5 +68,5 @@ export interface CliRuntime {
   onStopSignal(stop: (signal: string) => void): () => void;
   exit(code: number): never;
   /** A WebSocket client that trusts this certificate (PEM) besides those of the system. */
-  trustingWebSocket(certificate: string): WebSocketConstructor;
+  trustingWebSocket(certificate: string): WebSocketClass;
 }

@@ -24,6 +24,7 @@ import { type Target, withGatewayOptions } from "../connect.ts";
 import type { Context } from "../context.ts";
 import { deviceConnection } from "../device_connection.ts";
 import { EXIT, messageOf, UserError } from "../errors.ts";
+import { OpenSockets } from "../open_sockets.ts";
 import { stopSignal } from "../stop_signal.ts";
 
 type AgentCommandOptions = GatewayOptions & { device?: string; rate: string; state?: string };
@@ -69,7 +70,8 @@ async function runAgent(context: Context, options: AgentCommandOptions): Promise
   const fastEveryMs = intervalOf(options.rate);
   const name = deviceName(options.device ?? context.io.env.TIDEGATE_DEVICE);
   const stopped = stopSignal(context.runtime);
-  const device = connectDevice(await connectionOf(context, options, name));
+  const sockets = new OpenSockets();
+  const device = connectDevice(await connectionOf(context, options, name, sockets));
   const agent = startAgent({
     device,
     source: await hostSource(),
@@ -87,6 +89,7 @@ async function runAgent(context: Context, options: AgentCommandOptions): Promise
   unwatch();
   context.io.status("");
   await agent.stop();
+  await sockets.closed();
   stopped.unwatch();
   if (typeof outcome !== "string") {
     throw new UserError(`the gateway ended the session for good: ${outcome.reason}`, EXIT.refused);
@@ -122,10 +125,11 @@ async function connectionOf(
   context: Context,
   options: AgentCommandOptions,
   name: string,
+  sockets: OpenSockets,
 ): Promise<DeviceOptions> {
   const target = await namedTarget(context, options);
   const token = options.token ?? context.io.env.TIDEGATE_TOKEN;
-  if (target) return await connectionTo(context, options, name, target, token);
+  if (target) return await connectionTo(context, options, name, target, token, sockets);
   const api = await connect(context, options);
   try {
     if (api.url === undefined) {
@@ -135,7 +139,7 @@ async function connectionOf(
       );
     }
     const file = options.state ?? join(await dataFolder(context, options), "agent.json");
-    return await asOperator(context, api, name, file);
+    return await asOperator(context, api, name, file, sockets);
   } finally {
     await api.close();
   }
@@ -147,8 +151,9 @@ async function connectionTo(
   name: string,
   target: Target,
   token: string | undefined,
+  sockets: OpenSockets,
 ): Promise<DeviceOptions> {
-  const connection = deviceConnection(context.runtime, target, "agent");
+  const connection = deviceConnection(context.runtime, target, "agent", sockets);
   const file = options.state ?? join(homedir(), ".tidegate", `agent-${new URL(target.url).host}.json`);
   if (token === undefined) {
     const kept = await readCredentials(file, name);
@@ -168,7 +173,7 @@ async function connectionTo(
     throw new UserError(`${target.url} does not know this token, or it was revoked`, EXIT.refused);
   }
   // Only an operator may list tokens; whoever may not is taken for the device itself.
-  return response.ok ? await asOperator(context, api, name, file) : { ...connection, token };
+  return response.ok ? await asOperator(context, api, name, file, sockets) : { ...connection, token };
 }
 
 async function asOperator(
@@ -176,8 +181,9 @@ async function asOperator(
   api: ApiClient,
   name: string,
   file: string,
+  sockets: OpenSockets,
 ): Promise<DeviceOptions> {
   const { token } = await ensureDevice(api, name, file);
   const target = { url: api.url!, certificate: api.certificate };
-  return { ...deviceConnection(context.runtime, target, "agent"), token };
+  return { ...deviceConnection(context.runtime, target, "agent", sockets), token };
 }

@@ -102,7 +102,7 @@ async function start(context: Context, config: Config): Promise<StartedGateway> 
 
 async function runUntilStopped(context: Context, config: Config, gateway: StartedGateway): Promise<void> {
   const stopped = stopSignal(context.runtime);
-  let agent: Agent | undefined;
+  let agent: Pick<Agent, "stop"> | undefined;
   try {
     await writeRunFile(config.data, {
       url: gateway.url,
@@ -126,7 +126,7 @@ async function runUntilStopped(context: Context, config: Config, gateway: Starte
 }
 
 /** The agent first, so that its last words are recorded. */
-async function stop(gateway: StartedGateway, agent: Agent | undefined): Promise<void> {
+async function stop(gateway: StartedGateway, agent: Pick<Agent, "stop"> | undefined): Promise<void> {
   await agent?.stop();
   await gateway.stop();
 }

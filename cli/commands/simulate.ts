@@ -13,6 +13,7 @@ import { EXIT, UserError } from "../errors.ts";
 import { Fleet, type FleetCounts, type Load } from "../simulate/fleet.ts";
 import { tickMs } from "../simulate/pace.ts";
 import { type Shape, SHAPES } from "../simulate/payload.ts";
+import { OpenSockets } from "../open_sockets.ts";
 import { type StopSignal, stopSignal } from "../stop_signal.ts";
 import { formatDuration, parseDuration } from "../units.ts";
 
@@ -94,15 +95,24 @@ async function simulate(context: Context, options: SimulateOptions): Promise<voi
   const api = await connect(context, options);
   try {
     const names = Array.from({ length: count }, (_, i) => `${options.prefix}-${i + 1}`);
-    const fleet = await assemble(context, api, names, load);
+    const sockets = new OpenSockets();
+    const fleet = await assemble(context, api, names, load, sockets);
+    await Promise.race([fleet.opened(), stopped.signal]);
     const startedAt = performance.now();
     await sendUntil(context, fleet, load, stopped, durationMs);
     const seconds = (performance.now() - startedAt) / 1_000;
+    const { open } = fleet.counts;
     await fleet.close();
+    await sockets.closed();
     if (options.cleanUp) {
       await inBatches(names, (name) => call(api, pathOf(["v1", "devices", name]), { method: "DELETE" }));
     }
-    print(context, options.json, { seconds, ...fleet.counts }, () => summary(fleet.counts, seconds, load));
+    print(
+      context,
+      options.json,
+      { seconds, ...fleet.counts, open },
+      () => summary(fleet.counts, seconds, load),
+    );
   } finally {
     stopped.unwatch();
     await api.close();
@@ -110,7 +120,13 @@ async function simulate(context: Context, options: SimulateOptions): Promise<voi
 }
 
 /** Adds the devices and connects them; those of an earlier run are taken over. */
-async function assemble(context: Context, api: ApiClient, names: string[], load: Load): Promise<Fleet> {
+async function assemble(
+  context: Context,
+  api: ApiClient,
+  names: string[],
+  load: Load,
+  sockets: OpenSockets,
+): Promise<Fleet> {
   const { url } = api;
   if (url === undefined) {
     throw new UserError(
@@ -119,14 +135,18 @@ async function assemble(context: Context, api: ApiClient, names: string[], load:
     );
   }
   await refuseStrangers(api, names);
-  const connection = deviceConnection(context.runtime, { url, certificate: api.certificate }, "simulate");
+  const connection = deviceConnection(
+    context.runtime,
+    { url, certificate: api.certificate },
+    "simulate",
+    sockets,
+  );
   const devices: Device[] = [];
   await inBatches(names, async (name) => {
     const { token } = await addDevice(api, { name, description: DESCRIPTION, replace: true });
     devices.push(connectDevice({ ...connection, token }));
     context.io.status(`connecting ${devices.length} of ${names.length}`);
   });
-  await Promise.all(devices.map((device) => device.opened()));
   return new Fleet(devices, load);
 }
 

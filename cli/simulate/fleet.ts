@@ -9,7 +9,7 @@ import { due } from "./pace.ts";
 import { type PayloadMaker, payloadMaker, type Shape } from "./payload.ts";
 
 /** What the fleet needs of a device. */
-export type FleetDevice = Pick<Device, "channel" | "close" | "stats" | "status">;
+export type FleetDevice = Pick<Device, "channel" | "close" | "opened" | "stats" | "status">;
 
 /** What every device of the fleet sends. */
 export interface Load {
@@ -63,6 +63,11 @@ export class Fleet {
         : device.channel(what);
       return { device, payloads, channel, done: 0 };
     });
+  }
+
+  /** Resolves when all are connected; rejects when one is turned away for good. */
+  async opened(): Promise<void> {
+    await Promise.all(this.#members.map(({ device }) => device.opened()));
   }
 
   /** Sends what is due `seconds` after the start. */
