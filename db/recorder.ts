@@ -89,6 +89,8 @@ export class ChunkRecorder implements Recorder {
       if (next === undefined) return this.#dropped();
       next.event(sample, producer, sequence);
     }
+    // A topic of an earlier run is taken up again without being defined anew.
+    if (!this.#topics.has(sample.topic.id)) this.#topics.set(sample.topic.id, sample.topic);
     put(this.#accepted, sample.topic.id, producer, sequence);
     this.#wantEventSend();
     return true;

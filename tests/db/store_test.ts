@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Topic } from "../../hub/topic.ts";
 import { Folder, MODES, replayed, sample, T0, topic } from "./support.ts";
 
 for (const mode of MODES) {
@@ -46,6 +47,23 @@ for (const mode of MODES) {
     const [row] = next.boot.topics;
     assertEquals(row?.newest?.offset, 100);
     assertEquals(next.recorder.lastSequence(topic(next, 1, { deliveryClass: "event" }), "boot-1"), 100);
+  });
+
+  Deno.test(`recorder tells of events on a topic of an earlier run, not defined anew, when working ${mode}`, async () => {
+    await using folder = new Folder(mode);
+    const first = await folder.open();
+    topic(first, 1, { deliveryClass: "event" });
+    await folder.close(first);
+    const store = await folder.open();
+    const [row] = store.boot.topics;
+    const restored = new Topic(row!.id, row!.description, store.boot.epoch);
+    const told = Promise.withResolvers<number>();
+    store.recorder.onCommitted((committed, _, sequence) => {
+      assertEquals(committed.topic, restored);
+      told.resolve(sequence);
+    });
+    store.recorder.event(sample(restored, T0, 1), "boot-2", 1);
+    assertEquals(await told.promise, 1);
   });
 
   Deno.test(`sessions of a run that ended without closing them are crashed when opened again ${mode}`, async () => {
