@@ -5,10 +5,9 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { join } from "node:path";
 import { connectDevice } from "../client/device.ts";
 import { type Agent, startAgent } from "./agent/agent.ts";
-import { ensureDevice } from "./agent/credentials.ts";
+import { credentialsFile, ensureDevice } from "./agent/credentials.ts";
 import { deviceName } from "./agent/device_name.ts";
 import { hostSource } from "./agent/host.ts";
 import { overHttp } from "./connect.ts";
@@ -33,7 +32,7 @@ export async function startHostAgent(
   try {
     const name = deviceName(io.env.TIDEGATE_DEVICE);
     const api = overHttp(url, operatorToken, certificate);
-    const { token } = await ensureDevice(api, name, join(dataDir, "agent.json"));
+    const { token } = await ensureDevice(api, name, credentialsFile(dataDir, name));
     const sockets = new OpenSockets();
     const connection = deviceConnection(runtime, { url, certificate }, "agent", sockets);
     const device = connectDevice({ ...connection, token });

@@ -5,7 +5,7 @@
  * @module
  */
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { addDevice, callList } from "../api.ts";
 import { type ApiClient, overHttp } from "../connect.ts";
 import { EXIT, messageOf, UserError } from "../errors.ts";
@@ -18,6 +18,11 @@ export interface DeviceCredentials {
 
 /** Readable and writable by the owner, by nobody else. */
 const OWNER_ONLY = 0o600;
+
+/** Where a device's token is kept in a folder; one file each, so that two agents do not take each other's. */
+export function credentialsFile(folder: string, device: string): string {
+  return join(folder, `agent-${device}.json`);
+}
 
 /** What an earlier run kept for `device`. */
 export async function readCredentials(file: string, device: string): Promise<DeviceCredentials | undefined> {

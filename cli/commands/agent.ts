@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { connectDevice, type Device, type DeviceOptions } from "../../client/device.ts";
 import type { Status } from "../../client/status.ts";
 import { type Agent, startAgent } from "../agent/agent.ts";
-import { ensureDevice, readCredentials, writeCredentials } from "../agent/credentials.ts";
+import { credentialsFile, ensureDevice, readCredentials, writeCredentials } from "../agent/credentials.ts";
 import { deviceName } from "../agent/device_name.ts";
 import { hostSource } from "../agent/host.ts";
 import {
@@ -79,8 +79,11 @@ async function runAgent(context: Context, options: AgentCommandOptions): Promise
     onError: (error) => context.io.err(`reading failed: ${messageOf(error)}`),
   });
   const end = Promise.withResolvers<Status & { state: "closed" }>();
+  let state: Status["state"] | undefined;
   const unwatch = device.onStatus((status) => {
-    report(context, device, status);
+    // An open session tells its status at each measurement of the round trip.
+    if (status.state !== state) report(context, device, status);
+    state = status.state;
     if (status.state === "closed") end.resolve(status);
   });
   const progress = setInterval(() => showProgress(context, device, agent), 1_000);
@@ -138,7 +141,7 @@ async function connectionOf(
         EXIT.unreachable,
       );
     }
-    const file = options.state ?? join(await dataFolder(context, options), "agent.json");
+    const file = options.state ?? credentialsFile(await dataFolder(context, options), name);
     return await asOperator(context, api, name, file, sockets);
   } finally {
     await api.close();
@@ -154,7 +157,8 @@ async function connectionTo(
   sockets: OpenSockets,
 ): Promise<DeviceOptions> {
   const connection = deviceConnection(context.runtime, target, "agent", sockets);
-  const file = options.state ?? join(homedir(), ".tidegate", `agent-${new URL(target.url).host}.json`);
+  const file = options.state ??
+    credentialsFile(join(homedir(), ".tidegate", new URL(target.url).host.replace(":", "-")), name);
   if (token === undefined) {
     const kept = await readCredentials(file, name);
     if (kept) return { ...connection, token: kept.token };
