@@ -1,0 +1,44 @@
+/**
+ * What tests read from the live page.
+ *
+ * @module
+ */
+import type { Page } from "playwright-core";
+import type { PageCounts } from "../../web/page.ts";
+
+/** The page's own counts. */
+export function counts(page: Page): Promise<PageCounts> {
+  return page.evaluate(() =>
+    (globalThis as unknown as { tidegatePage: { counts: PageCounts } }).tidegatePage.counts
+  );
+}
+
+/** Waits until one of the page's counts has grown by `more`. */
+export async function grown(page: Page, count: "frames" | "received", more: number): Promise<void> {
+  const until = (await counts(page))[count] + more;
+  await page.waitForFunction(
+    ([name, least]) =>
+      (globalThis as unknown as { tidegatePage: { counts: PageCounts } }).tidegatePage.counts[name] >= least,
+    [count, until] as const,
+  );
+}
+
+/** Waits until the page shows another number for the topic than it does now. */
+export async function numberChanged(page: Page, topic: string): Promise<void> {
+  const selector = `[data-topic="${topic}"] .number`;
+  await page.waitForFunction(
+    ([wanted, text]) => document.querySelector(wanted)?.textContent !== text,
+    [selector, await page.textContent(selector)] as const,
+  );
+}
+
+/** Pixels of a topic's chart that something was drawn on. */
+export function inkedPixels(page: Page, topic: string): Promise<number> {
+  return page.evaluate((name) => {
+    const canvas = document.querySelector<HTMLCanvasElement>(`[data-topic="${name}"] canvas`);
+    const data = canvas?.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+    let inked = 0;
+    for (let i = 3; i < data.length; i += 4) if (data[i]! > 0) inked++;
+    return inked;
+  }, topic);
+}

@@ -1,0 +1,86 @@
+/**
+ * The live page in Chromium on the shipped gateway, in each of its forms: by the login link to live charts of
+ * this machine, through a gateway that dies and comes back.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import type { Page } from "playwright-core";
+import { TestBrowser } from "../support/browser.ts";
+import { eachForm } from "../support/each_form.ts";
+import type { GatewayProcess } from "../support/gateway_process.ts";
+import { operator } from "../support/operator.ts";
+import { counts, grown, inkedPixels, numberChanged } from "../support/page.ts";
+
+/** What Chromium itself writes on the console when nobody listens. */
+const NOBODY_THERE = /net::ERR_|WebSocket connection/;
+
+/** The topic of a whole machine's processors, by whatever name the machine has. */
+async function processorTopic(page: Page): Promise<string> {
+  const card = page.locator('.card[data-name="cpu"]');
+  await card.locator("canvas").waitFor();
+  return (await card.getAttribute("data-topic"))!;
+}
+
+async function isLive(page: Page): Promise<string> {
+  await page.waitForSelector('.pill[data-state="open"]');
+  const topic = await processorTopic(page);
+  await grown(page, "received", 20);
+  await numberChanged(page, topic);
+  return topic;
+}
+
+function printedLink(gateway: GatewayProcess): string {
+  const link = /https?:\/\/\S+#token=\S+/.exec(gateway.diagnosis())?.[0];
+  assert(link, `no login link in:\n${gateway.diagnosis()}`);
+  return link;
+}
+
+eachForm(({ form, alone }) => {
+  alone("the link that the gateway prints opens a page that shows this machine live", async (start) => {
+    const gateway = await start({ args: ["--agent"] });
+    await using browser = await TestBrowser.start();
+    const { page, faults } = await browser.open(gateway.url);
+    await page.goto(printedLink(gateway));
+    const topic = await isLive(page);
+    assertEquals(new URL(page.url()).hash, "");
+    await grown(page, "frames", 30);
+    assert(await inkedPixels(page, topic) > 500, "the chart is drawn");
+    assertEquals(await page.locator(".device .presence").allTextContents(), ["online by WebSocket"]);
+    assert(/live by WebSocket, \d/.test(await page.textContent(".pill") ?? ""), "the delay is measured");
+    assertEquals(faults, []);
+  });
+
+  alone("the page goes on by itself when the gateway was killed and comes back", async (start) => {
+    await using browser = await TestBrowser.start();
+    const first = await start({ args: ["--agent"] });
+    const { token } = await operator.dashboardToken(first);
+    const { page, faults } = await browser.open(first.url);
+    await page.goto(`${first.url}/#token=${token}`);
+    await isLive(page);
+    await first.kill();
+    await page.waitForSelector('.pill:not([data-state="open"])');
+    const cards = await page.locator(".card").count();
+    await start({ data: first.data, args: ["--agent", "--listen", new URL(first.url).host] });
+    await isLive(page);
+    assertEquals(await page.locator(".card").count(), cards, "the same topics, each once");
+    assertEquals(faults.filter((fault) => !NOBODY_THERE.test(fault)), []);
+  });
+
+  if (form.name === "Deno, source" || form.name === "Bun, source") {
+    alone("the page works over wss, by a cookie that no script can read", async (start) => {
+      const gateway = await start({ args: ["--agent", "--tls", "auto"] });
+      await using browser = await TestBrowser.start();
+      const { page, faults } = await browser.open(gateway.url, { ignoreHTTPSErrors: true });
+      await page.goto(printedLink(gateway));
+      await isLive(page);
+      assert((await counts(page)).topics > 3);
+      const cookies = await page.context().cookies();
+      assertEquals(
+        cookies.map(({ httpOnly, secure, sameSite }) => ({ httpOnly, secure, sameSite })),
+        [{ httpOnly: true, secure: true, sameSite: "Strict" }],
+      );
+      assertEquals(faults, []);
+    });
+  }
+});
