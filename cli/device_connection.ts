@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DeviceOptions } from "../client/device.ts";
+import type { DeviceOptions } from "../client/mod.ts";
 import type { Target } from "./connect.ts";
 import type { OpenSockets } from "./open_sockets.ts";
 import type { CliRuntime } from "./parts.ts";

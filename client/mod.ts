@@ -6,7 +6,8 @@
  */
 export { type Backoff, DEFAULT_BACKOFF } from "./backoff.ts";
 export { connectDashboard, Dashboard, type DashboardOptions, type Rights } from "./dashboard.ts";
-export { connectDevice, Device, type DeviceOptions, type DeviceStats } from "./device.ts";
+export { connectDevice, Device } from "./device.ts";
+export type { DeviceOptions, DeviceStats } from "./device_options.ts";
 export type {
   Channel,
   ChannelOptions,

@@ -22,7 +22,10 @@ export interface Gap {
 /** State samples that the gateway left out, running totals by reason. */
 export type SkippedCounts = Partial<Record<typeof SKIP_REASONS[number], number>>;
 
-/** What a subscription is to receive, and who is told. Callbacks are called in order and must not block. */
+/**
+ * What a subscription is to receive, and who is told. Callbacks are called in order and must not block; what one
+ * throws is reported as an uncaught error and harms no other.
+ */
 export interface SubscribeOptions {
   /** Default `snapshot`: the newest value of each state topic, then live. A time below 0 is that long before now. */
   from?: SubscribeFrom;
