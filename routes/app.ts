@@ -17,10 +17,17 @@ import { pageRoutes } from "./page.ts";
 import { asProblem, Problem, problemResponse } from "./problem.ts";
 import type { Services } from "./services.ts";
 import { sessionRoutes } from "./sessions.ts";
+import { DEVICE_PATH, LIVE_PATH } from "./sockets.ts";
 import { statusRoutes } from "./status.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { topicWriteRoutes } from "./topic_write.ts";
 import { topicRoutes } from "./topics.ts";
+
+/** For who comes to a WebSocket endpoint without a handshake (RFC 9110 section 15.5.22). */
+function upgradeRequired(path: string): never {
+  const headers = { upgrade: "websocket", connection: "upgrade" };
+  throw new Problem("upgrade-required", `${path} is reached by a WebSocket handshake only`, { headers });
+}
 
 /**
  * Builds the application.
@@ -55,6 +62,7 @@ export function buildApp(services: Services): App {
   tokenRoutes(endpoints, services);
   enrolmentRoutes(endpoints, services);
   endpoints.seal();
+  for (const path of [DEVICE_PATH, LIVE_PATH]) app.all(path, () => upgradeRequired(path));
   openApiRoutes(app, services.version);
   if (services.page) pageRoutes(app, services.page);
 

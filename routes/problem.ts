@@ -18,6 +18,7 @@ export const PROBLEMS = {
   "too-large": { status: 413, title: "The body is too large" },
   "unsupported-media-type": { status: 415, title: "The body has the wrong type" },
   "unencodable": { status: 422, title: "The value does not fit the topic's encoding" },
+  "upgrade-required": { status: 426, title: "This is a WebSocket endpoint" },
   "rate-limited": { status: 429, title: "Too many wrong tokens" },
   "internal": { status: 500, title: "A fault of the gateway's own" },
   "unavailable": { status: 503, title: "The gateway cannot do this now" },

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX } from "../protocol/limits.ts";
+import { offeredSubprotocols } from "../access/credentials.ts";
 import type { Gate } from "../access/gate.ts";
 import type { Principal } from "../hub/access.ts";
+import { SUBPROTOCOL } from "../protocol/limits.ts";
 import type { Accept } from "../transport/transport.ts";
 
 /** How a device may come in. */
@@ -35,7 +36,7 @@ export function decideHandshake(request: Request, remote: string, endpoints: Soc
   if (path !== DEVICE_PATH && path !== LIVE_PATH) {
     return refusal(404, `no WebSocket endpoint at ${path}; there are ${DEVICE_PATH} and ${LIVE_PATH}`);
   }
-  const offered = offeredProtocols(request.headers);
+  const offered = offeredSubprotocols(request.headers);
   const known = offered.includes(SUBPROTOCOL);
   if (offered.length > 0 && !known) {
     return refusal(400, `subprotocol ${offered.join(", ")} is not spoken here; offer ${SUBPROTOCOL}`);
@@ -44,6 +45,7 @@ export function decideHandshake(request: Request, remote: string, endpoints: Soc
     method: request.method,
     headers: request.headers,
     remote,
+    url: request.url,
     upgrade: true,
   });
   if (!admission.ok) {
@@ -64,14 +66,6 @@ export function decideHandshake(request: Request, remote: string, endpoints: Soc
   }
   if (!known) return refusal(400, `dashboards offer the subprotocol ${SUBPROTOCOL}`);
   return { ...protocol, accept: endpoints.dashboard(principal) };
-}
-
-/** Application protocols that the client offers; a token among them is not one. */
-function offeredProtocols(headers: Headers): string[] {
-  return (headers.get("sec-websocket-protocol") ?? "")
-    .split(",")
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== "" && !entry.startsWith(TOKEN_SUBPROTOCOL_PREFIX));
 }
 
 function refusal(status: number, detail: string, retryAfterS?: number): Response {
