@@ -156,8 +156,9 @@ export class Uplink {
 
   /** One frame acknowledges all that a commit covered. */
   #acknowledge(channel: DeviceChannel): void {
+    const underWay = this.#toAck.size > 0;
     this.#toAck.add(channel);
-    if (this.#toAck.size > 1) return;
+    if (underWay) return;
     queueMicrotask(() => {
       const acks = [...this.#toAck].map((one) => ({ channel: one.number, sequence: one.committedSequence }));
       this.#toAck.clear();

@@ -77,6 +77,8 @@ export class Hub {
     }
     this.#byName.set(description.name, topic);
     this.#byId.set(id, topic);
+    // A device that advertises it unchanged defines nothing anew, and commits are told by topics that the recorder knows.
+    this.#recorder.define(topic);
   }
 
   /** Makes a topic known, or changes its description. Announces it where that is news. */

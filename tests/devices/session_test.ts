@@ -44,6 +44,33 @@ Deno.test("an event is acknowledged and delivered only after it is committed", a
   assertEquals(world.hub.topic("pump/alarm")!.newest!.bytes[0], 7);
 });
 
+Deno.test("one frame acknowledges all events of a commit, whatever their channels", async () => {
+  using world = new World();
+  const device = world.openDevice("pump", [event(1, "alarm"), event(2, "log")], { producer: "p" });
+  for (const channel of [1, 2]) for (const sequence of [1, 2, 3]) device.say(sample(channel, sequence, 7));
+  world.recording.commit();
+  await settle();
+  const frames = device.received.filter(({ kind }) => kind === "ack");
+  assertEquals(frames, [{ kind: "ack", acks: [{ channel: 1, sequence: 3 }, { channel: 2, sequence: 3 }] }]);
+});
+
+Deno.test("events of a topic that an earlier run knew are acknowledged", async () => {
+  using world = new World();
+  const description = {
+    name: "pump/alarm",
+    deliveryClass: "event",
+    encoding: "raw",
+    writable: false,
+  } as const;
+  world.hub.restore(77, description);
+  assertEquals(world.recording.defined.get(77), world.hub.topic("pump/alarm"));
+  const device = world.openDevice("pump", [event(1, "alarm")], { producer: "p" });
+  device.say(sample(1, 1, 7));
+  world.recording.commit();
+  await settle();
+  assertEquals(device.acks, [{ channel: 1, sequence: 1 }]);
+});
+
 Deno.test("an event sent again is recorded once and acknowledged again", async () => {
   using world = new World();
   const device = world.openDevice("pump", [event(1, "alarm")], { producer: "p" });
