@@ -67,7 +67,7 @@ export interface CreatedToken {
  *
  * @example
  * ```ts
- * const tokens = new TokenService({ store, tokens: store.boot.tokens });
+ * const tokens = new TokenService({ store: { putToken: () => Promise.resolve() }, tokens: [] });
  * const { token } = await tokens.create({ role: "dashboard", label: "wall display", read: ["plant/#"] });
  * tokens.authenticate(token)?.role; // "dashboard"
  * ```

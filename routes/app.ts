@@ -33,7 +33,7 @@ function upgradeRequired(path: string): never {
  * Builds the application.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * const app = buildApp(services);
  * serve({ fetch: (request, { remote }) => app.fetch(request, { remote }) });
  * // In the same process, as an operator:

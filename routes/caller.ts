@@ -10,7 +10,7 @@ import type { Principal } from "../hub/access.ts";
  * nothing that comes over the network can carry it.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * await app.request("/v1/tokens", {}, { remote: "local", [CALLER]: LOCAL_OPERATOR });
  * ```
  */
