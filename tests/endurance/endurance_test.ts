@@ -1,0 +1,79 @@
+/** What must not grow: memory, sockets, delays. Longer with TIDEGATE_SOAK=1. */
+import { assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
+import { eachForm, uniqueName } from "../support/each_form.ts";
+import { operator } from "../support/operator.ts";
+import { DashboardPeer, DevicePeer } from "../support/peer.ts";
+
+const FACTOR = Deno.env.get("TIDEGATE_SOAK") === "1" ? 20 : 1;
+const MIB = 1_048_576;
+
+eachForm(({ alone }) => {
+  alone("hundreds of connections that come and go leave no socket and no memory behind", async (start) => {
+    const gateway = await start();
+    const name = uniqueName();
+    const token = await operator.addDevice(gateway, name);
+    const comeAndGo = async (times: number) => {
+      for (let i = 0; i < times; i++) {
+        const device = await DevicePeer.connect(gateway, token);
+        await device.advertise({ channel: 1, topic: "v" }, { channel: 2, topic: "set", writable: true });
+        const dashboard = await DashboardPeer.connect(gateway, gateway.token);
+        await dashboard.subscribe([`${name}/#`]);
+        await device.publish(1, `${i}`);
+        await dashboard.expectValue(`${name}/v`, `${i}`);
+        if (i % 3 === 0) {
+          device.cut();
+          dashboard.cut();
+        } else await Promise.all([device.leave(), dashboard.leave()]);
+      }
+    };
+    // The first rounds fill caches and compile code; what they take is not a leak.
+    await comeAndGo(50);
+    const before = { files: gateway.openFiles(), memory: await gateway.memoryBytes() };
+    await comeAndGo(300 * FACTOR);
+    await (await DashboardPeer.connect(gateway, gateway.token)).leave();
+    assertLessOrEqual(gateway.openFiles(), before.files + 3);
+    assertLess((await gateway.memoryBytes() - before.memory) / MIB, 48, "growth in MiB");
+  });
+
+  alone("a dashboard that does not read delays nobody and costs bounded memory", async (start) => {
+    const gateway = await start();
+    const name = uniqueName();
+    const device = await DevicePeer.connect(gateway, await operator.addDevice(gateway, name));
+    await device.advertise({ channel: 1, topic: "s" }, { channel: 2, topic: "n", encoding: "json" });
+    const quick = await DashboardPeer.connect(gateway, gateway.token);
+    await quick.subscribe([`${name}/n`]);
+    const slow = await DashboardPeer.open(gateway, { token: gateway.token, reading: false });
+    await slow.send({ type: "hello", protocol: 1 });
+    await slow.send({ type: "subscribe", id: 1, patterns: [`${name}/#`] });
+    const payload = new Uint8Array(64 * 1024).fill(7);
+    await device.settle();
+    const before = await gateway.memoryBytes();
+    const delays: number[] = [];
+    const rounds = 2_000 * FACTOR;
+    for (let i = 1; i <= rounds; i++) {
+      await device.publish(1, payload);
+      if (i % 20 > 0) continue;
+      const sent = performance.now();
+      await device.publish(2, `${i}`);
+      await quick.expectValue(`${name}/n`, `${i}`);
+      delays.push(performance.now() - sent);
+    }
+    const growth = (await gateway.memoryBytes() - before) / MIB;
+    assertLess(
+      growth,
+      100,
+      `MiB after ${rounds * payload.length / MIB} MiB for a dashboard that does not read`,
+    );
+    const p95 = delays.sort((a, b) => a - b)[Math.floor(delays.length * 0.95)]!;
+    assertLess(p95, 150, "ms from device to the dashboard that reads");
+    // It reads again: it catches up with the newest value without the backlog.
+    slow.startReading();
+    const newest = await slow.until(
+      () => slow.ended ? "ended" : slow.samples.some((one) => one.text === `${rounds}`) && "caught up",
+      "the newest value, or an end that says why",
+      30_000,
+    );
+    if (newest === "ended") assertEquals(slow.ended?.code, 4003);
+    else assertLess(slow.samples.length, rounds);
+  });
+});
