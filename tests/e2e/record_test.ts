@@ -102,6 +102,19 @@ eachForm(({ test, alone }) => {
     assertEquals(missing.headers.get("content-type")?.split(";")[0], "application/problem+json");
   });
 
+  test("metrics name every series once, and count what came in", async (gateway) => {
+    const { device } = await newDevice(gateway);
+    await device.advertise({ channel: 1, topic: "s" });
+    await device.publish(1, "1");
+    await device.settle();
+    const { status, body } = await request(gateway, "GET", "/metrics");
+    assertEquals(status, 200);
+    const series = String(body["text"]).split("\n").filter((line) => line !== "" && !line.startsWith("#"))
+      .map((line) => line.slice(0, line.lastIndexOf(" ")));
+    assertEquals(series.filter((one, i) => series.indexOf(one) !== i), []);
+    assert(series.includes("tidegate_devices_connected"), series.join("\n"));
+  });
+
   alone("SIGTERM says bye to peers, exits with 0, and leaves nothing open", async (start) => {
     const gateway = await start();
     const { name, device } = await newDevice(gateway);

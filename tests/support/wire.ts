@@ -47,7 +47,8 @@ export function batchFrame(
   for (const { channel, sequence, timeUs = 0, payload } of samples) {
     const delta = timeUs - base;
     out.push(...varint(channel), ...varint(sequence), ...varint(delta < 0 ? -2 * delta - 1 : 2 * delta));
-    out.push(...varint(payload.length), ...payload);
+    out.push(...varint(payload.length));
+    for (const byte of payload) out.push(byte);
   }
   return Uint8Array.from(out);
 }
