@@ -6,7 +6,7 @@
 import { encode } from "../payload/encode.ts";
 import { PayloadError } from "../payload/payload.ts";
 import type { DashboardMessage, ToDashboard } from "../protocol/control.ts";
-import type { Principal } from "../hub/access.ts";
+import { mayWrite, type Principal } from "../hub/access.ts";
 import { WriteRefused } from "../hub/writing.ts";
 import type { DashboardContext } from "./context.ts";
 
@@ -26,6 +26,13 @@ export function answerWrite(
     send({ type: "error", code, message: message.slice(0, 1000), ref: { id: write.id, type: "write" } });
   };
   try {
+    // Before the topic is looked at: whoever may not write it shall not learn that it is there.
+    if (!mayWrite(principal, write.topic)) {
+      throw new WriteRefused(
+        "forbidden",
+        `the token ${JSON.stringify(principal.label)} may not write ${write.topic}`,
+      );
+    }
     const payload = payloadOf(write, context);
     context.writer.write(principal, write.topic, payload, write.timeoutMs)
       .then((result) => send({ type: "result", id: write.id, ...result }), refuse);
@@ -47,6 +54,9 @@ function payloadOf(write: Write, context: Pick<DashboardContext, "hub">): Uint8A
   }
   const topic = context.hub.topic(write.topic);
   if (!topic) throw new WriteRefused("unknown_topic", `no device has declared the topic ${write.topic}`);
+  if (!topic.description.writable) {
+    throw new WriteRefused("not_writable", `the device has not declared ${write.topic} as writable`);
+  }
   try {
     return encode(topic.description, write.value);
   } catch (error) {

@@ -15,6 +15,11 @@ export interface LiveDevice {
   readonly remote: string;
   /** Ends the session from the gateway's side. */
   end(close: CloseCode, reason: string): void;
+  /**
+   * The device is back on another connection before this one was known to be dead: leaves the session to be
+   * taken up, where `session` and `token` are its own.
+   */
+  handOver?(session: string, token: string): void;
 }
 
 /** Last level of the topic that says whether a device is there. */

@@ -16,7 +16,7 @@ import { ProtocolError } from "../protocol/errors.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
 import { inMessages } from "../protocol/split.ts";
 import type { Principal } from "../hub/access.ts";
-import { newResumeToken } from "../hub/resumption.ts";
+import { newResumeToken, sameResumeToken } from "../hub/resumption.ts";
 import type { SessionRecord } from "../hub/session_log.ts";
 import { Tally } from "../hub/tally.ts";
 import type { Topic } from "../hub/topic.ts";
@@ -138,6 +138,12 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
     this.#closeWith(close, reason, false);
   }
 
+  handOver(session: string, token: string): void {
+    if (this.#stage.at !== "open" || session !== this.sessionId) return;
+    if (!sameResumeToken(token, this.#stage.open.resumeToken)) return;
+    this.#closeWith(CLOSE.replaced, "the session was taken up on a newer connection", true);
+  }
+
   deliver(topic: Topic, offset: number, timeUs: number, payload: Uint8Array): void {
     const number = this.#numbers.get(topic);
     if (number === undefined) return;
@@ -209,6 +215,7 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
   #welcome(hello: Message<"hello">, principal: Principal): void {
     const { context } = this;
     const device = principal.device!;
+    if (hello.resume) context.directory.get(device)?.handOver?.(hello.resume.session, hello.resume.token);
     const former = hello.resume && context.resumption.take(hello.resume.session, hello.resume.token);
     const resumed = former?.device === device ? former : undefined;
     const record = resumed?.record ?? context.sessionLog.open({

@@ -23,7 +23,7 @@ export function* metrics(
   sessions: Sessions | undefined,
   status: StoreStatus | undefined,
 ): Generator<MetricValue> {
-  const { hub, directory, access, counters } = core;
+  const { hub, directory, counters } = core;
   yield gauge("tidegate_topics", "Topics known.", hub.size);
   yield gauge("tidegate_devices_connected", "Devices connected now.", directory.size);
   if (sessions) {
@@ -33,10 +33,6 @@ export function* metrics(
   for (const { name, reason, value } of counters) {
     const help = REASONED[name] ?? "Events by reason.";
     yield { name: `tidegate_${name}_total`, help, type: "counter", labels: { reason }, value };
-  }
-  for (const [reason, value] of Object.entries(access.gate.refused)) {
-    const help = "Requests and handshakes not let in, by reason.";
-    yield { name: "tidegate_refused_total", help, type: "counter", labels: { reason }, value };
   }
   if (status) yield* recording(status);
 }

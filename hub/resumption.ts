@@ -20,6 +20,12 @@ export function newResumeToken(): string {
   return randomBytes(16).toString("base64url");
 }
 
+/** Whether two resume tokens are the same, in a time that does not tell how far they agree. */
+export function sameResumeToken(a: string, b: string): boolean {
+  const [left, right] = [new TextEncoder().encode(a), new TextEncoder().encode(b)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
 /** Keeps parked sessions by id. */
 export class Resumption<T> {
   #parked = new Map<string, Parked<T>>();
@@ -49,9 +55,7 @@ export class Resumption<T> {
   take(id: string, token: string): T | undefined {
     const parked = this.#parked.get(id);
     if (!parked) return undefined;
-    const given = new TextEncoder().encode(token);
-    const kept = new TextEncoder().encode(parked.token);
-    if (given.length !== kept.length || !timingSafeEqual(given, kept)) return undefined;
+    if (!sameResumeToken(token, parked.token)) return undefined;
     clearTimeout(parked.timer);
     this.#parked.delete(id);
     return parked.value;
