@@ -28,7 +28,7 @@ export const SYSTEM_PACKAGES: readonly SystemPackage[] = [
     name: "python3-websockets",
     why: "a device written in Python from docs/PROTOCOL.md alone",
     probe: { pythonModule: "websockets" },
-    neededBy: ["tests/protocol/python"],
+    neededBy: ["tests/protocol/python", "tests/e2e/python_device_test.ts"],
   },
   {
     name: "python3-aiortc",
