@@ -17,7 +17,14 @@ async function stream(gateway: GatewayProcess, token: string, breaks: number) {
   const args = ["--url", url, "--token", token, "--samples", `${SAMPLES}`, "--breaks", `${breaks}`];
   const { code, stdout, stderr } = await python([DEVICE, ...args, "--timeout", "40"]);
   assertEquals(code, 0, `${stdout}${stderr}`);
-  return JSON.parse(stdout) as { acked: number; unacked: number; resumed: number; sessions: string[] };
+  return JSON.parse(stdout) as {
+    acked: number;
+    unacked: number;
+    resumed: number;
+    sessions: string[];
+    targets: unknown[];
+    commands: unknown[];
+  };
 }
 
 /** The number that the packed struct of an event begins with. */
@@ -46,6 +53,21 @@ eachForm(({ test, alone }) => {
     const seen = dashboard.samples.filter((sample) => sample.topic === topic);
     assertCounts(seen.map(({ payload }) => eventNumber(payload)));
     assertCounts(dashboard.offsets(topic));
+  });
+
+  test("a Python device gets a desired value once, and answers a command, both sent while it was away", async (gateway) => {
+    const name = uniqueName("py");
+    const token = await operator.addDevice(gateway, name);
+    await stream(gateway, token, 0);
+    const dashboard = await DashboardPeer.connect(gateway, gateway.token);
+    const accepted = await dashboard.write(`${name}/target`, { degrees: 21 });
+    assertEquals(accepted.status, "accepted");
+    const command = dashboard.write(`${name}/command`, "blink", { timeoutMs: 30_000 });
+    const second = await stream(gateway, token, 0);
+    assertEquals([second.targets, second.commands], [[{ degrees: 21 }], ["blink"]]);
+    const answer = await command;
+    assertEquals([answer.status, answer.value], ["done", "blink"]);
+    assertEquals((await stream(gateway, token, 0)).targets, []);
   });
 
   alone("a Python device is acknowledged after a restart of the gateway too", async (start) => {
