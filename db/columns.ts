@@ -16,6 +16,14 @@ function grown<T extends Float64Array | Uint32Array | Uint8Array>(
   return next;
 }
 
+/** Payloads up to this size are copied by a loop: below it, the call into `set` costs more than the copy. */
+const LOOP_COPY_BYTES = 64;
+
+function copy(target: Uint8Array, to: number, source: Uint8Array, start: number, end: number): void {
+  if (end - start > LOOP_COPY_BYTES) target.set(source.subarray(start, end), to);
+  else for (let at = start; at < end;) target[to++] = source[at++]!;
+}
+
 /** A growable list of samples. The payload of sample `i` is `bytes[start(i), ends[i])`. */
 export class Columns {
   count = 0;
@@ -68,11 +76,7 @@ export class Columns {
     this.timesUs[i] = timeUs;
     this.sessions[i] = session;
     this.ends[i] = size;
-    if (end - start <= 48) {
-      for (let to = this.size, at = start; at < end;) {
-        this.bytes[to++] = bytes[at++]!;
-      }
-    } else this.bytes.set(bytes.subarray(start, end), this.size);
+    copy(this.bytes, this.size, bytes, start, end);
     this.size = size;
     this.count = i + 1;
   }
@@ -89,6 +93,12 @@ export class Columns {
         other.ends[i]!,
       );
     }
+  }
+
+  /** Forgets the samples and keeps the room. */
+  clear(): void {
+    this.count = 0;
+    this.size = 0;
   }
 
   /** Index of the first sample whose offset is above `offset`; `count` when there is none. */

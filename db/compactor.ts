@@ -125,14 +125,33 @@ export function blockInserter({ db }: Connection): (row: NewBlock) => void {
 
 type Groups = Map<number, Map<number, Columns>>;
 
+/**
+ * Room for the samples of one go after the other, so that not every go has to grow it anew. Holds at most
+ * what the largest go needed, and forgets the topics that a go did not touch.
+ */
+export class Workspace {
+  #spare: Columns[] = [];
+
+  /** Empty columns. */
+  take(): Columns {
+    return this.#spare.pop() ?? new Columns();
+  }
+
+  /** Takes the columns of a go back. */
+  giveBack(groups: Groups): void {
+    this.#spare = [...groups.values()].flatMap((byTopic) => [...byTopic.values()]);
+    for (const columns of this.#spare) columns.clear();
+  }
+}
+
 /** Sorts the samples of a chunk into their run's and topic's columns. */
-function regroup(groups: Groups, run: number, bytes: Uint8Array): void {
+function regroup(groups: Groups, run: number, bytes: Uint8Array, workspace: Workspace): void {
   let topics = groups.get(run);
   if (!topics) groups.set(run, topics = new Map());
   const reader = new ChunkReader(bytes);
   while (reader.next()) {
     let columns = topics.get(reader.topic);
-    if (!columns) topics.set(reader.topic, columns = new Columns());
+    if (!columns) topics.set(reader.topic, columns = workspace.take());
     columns.push(reader.offset, reader.timeUs, reader.session, reader.bytes, reader.start, reader.end);
   }
 }
@@ -167,7 +186,7 @@ function writeSome(
 /**
  * One go: takes the oldest chunks of up to `maxBytes` and turns them into blocks. Yields after each step.
  */
-export function* compact(connection: Connection, maxBytes: number): Generator<void> {
+export function* compact(connection: Connection, maxBytes: number, workspace: Workspace): Generator<void> {
   const { db } = connection;
   const listed = db.select({ id: chunks.id, rawBytes: chunks.rawBytes }).from(chunks).orderBy(chunks.id)
     .all();
@@ -178,7 +197,7 @@ export function* compact(connection: Connection, maxBytes: number): Generator<vo
     if (done.length > 0 && taken + rawBytes > maxBytes) break;
     const chunk = db.select().from(chunks).where(eq(chunks.id, id)).get();
     if (!chunk) continue;
-    regroup(groups, chunk.run, unpack(chunk));
+    regroup(groups, chunk.run, unpack(chunk), workspace);
     taken += rawBytes;
     done.push(id);
     yield;
@@ -199,6 +218,7 @@ export function* compact(connection: Connection, maxBytes: number): Generator<vo
     setMeta(connection, META.generation, String(generation));
     db.delete(chunks).where(lte(chunks.id, last)).run();
   });
+  workspace.giveBack(groups);
 }
 
 /** Deletes the blocks of a compaction that did not come to its end. */

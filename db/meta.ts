@@ -3,26 +3,47 @@
  *
  * @module
  */
-import { eq } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import { META, meta } from "./schema.ts";
 import type { Connection } from "./sqlite.ts";
 
+const value = sql.placeholder;
+
+function prepare({ db }: Connection) {
+  return {
+    get: db.select({ value: meta.value }).from(meta).where(eq(meta.key, value("key"))).prepare(),
+    set: db.insert(meta).values({ key: value("key"), value: value("value") })
+      .onConflictDoUpdate({ target: meta.key, set: { value: sql`excluded.value` } }).prepare(),
+    add: db.insert(meta).values({ key: value("key"), value: value("amount") })
+      .onConflictDoUpdate({ target: meta.key, set: { value: sql`value + excluded.value` } }).prepare(),
+  };
+}
+
+const prepared = new WeakMap<Connection, ReturnType<typeof prepare>>();
+
+/** Statements of this connection, prepared at first use: some run with every commit. */
+function statements(connection: Connection): ReturnType<typeof prepare> {
+  let known = prepared.get(connection);
+  if (!known) prepared.set(connection, known = prepare(connection));
+  return known;
+}
+
 /** Value of a key of `meta`, or undefined. */
-export function metaValue({ db }: Connection, key: string): string | undefined {
-  return db.select().from(meta).where(eq(meta.key, key)).get()?.value;
+export function metaValue(connection: Connection, key: string): string | undefined {
+  return statements(connection).get.get({ key })?.value;
 }
 
 /** Sets a key of `meta`. */
-export function setMeta({ db }: Connection, key: string, value: string): void {
-  db.insert(meta).values({ key, value }).onConflictDoUpdate({ target: meta.key, set: { value } }).run();
+export function setMeta(connection: Connection, key: string, value: string): void {
+  statements(connection).set.run({ key, value });
+}
+
+/** Adds to a number among the facts. */
+export function addToMeta(connection: Connection, key: string, amount: number): void {
+  statements(connection).add.run({ key, amount: String(amount) });
 }
 
 /** Blocks up to and including this generation may be read. */
 export function committedGeneration(connection: Connection): number {
   return Number(metaValue(connection, META.generation) ?? 0);
-}
-
-/** Adds to a number among the facts. */
-export function addToMeta(connection: Connection, key: string, amount: number): void {
-  setMeta(connection, key, String(Number(metaValue(connection, key) ?? 0) + amount));
 }

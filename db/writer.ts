@@ -9,7 +9,7 @@ import { sql } from "drizzle-orm";
 import { beginRun, endRun, loadBoot } from "./boot.ts";
 import { type ApplyChange, changeApplier } from "./changes.ts";
 import { ChunkReader } from "./chunk.ts";
-import { compact } from "./compactor.ts";
+import { compact, Workspace } from "./compactor.ts";
 import { pack } from "./compression.ts";
 import { merge, MERGE_AT, smallBlocks } from "./merger.ts";
 import type {
@@ -100,6 +100,7 @@ class Writer {
   #oldestChunkMs = Infinity;
   #nextTrimMs = 0;
   #mergeQueue: number[] = [];
+  readonly #workspace = new Workspace();
   #closed = false;
 
   constructor(
@@ -247,7 +248,7 @@ class Writer {
   }
 
   *#compact(nowMs: number): Generator<void> {
-    yield* compact(this.#connection, this.limits.compactBytes);
+    yield* compact(this.#connection, this.limits.compactBytes, this.#workspace);
     this.#countChunks(nowMs);
     for (const [topic, count] of smallBlocks(this.#connection)) {
       if (count >= MERGE_AT) this.#mergeQueue.push(topic);
