@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { and, asc, eq, inArray, isNotNull, lt, sql } from "drizzle-orm";
+import { and, asc, inArray, isNotNull, lt, sql } from "drizzle-orm";
 import type { StoreLimits } from "./messages.ts";
 import { addToMeta } from "./meta.ts";
 import { blocks, META, producers, sessionEvents, sessions, trimmed } from "./schema.ts";
-import { type Connection, transaction } from "./sqlite.ts";
+import { type Connection, transaction, WAL_BYTES } from "./sqlite.ts";
 
 /** Rows removed in one transaction. */
 const ROWS_PER_STEP = 32;
@@ -16,8 +16,14 @@ const ROWS_PER_STEP = 32;
 /** Pages given back in one step. */
 const PAGES_PER_STEP = 128;
 
-/** Part of the size limit that data may fill; the rest is for the write-ahead log and work in progress. */
+/** Smallest limit of size: below it, the write-ahead log and work in progress would be most of the file. */
+export const MIN_MAX_BYTES = 32 * 1024 * 1024;
+
+/** Part of the size limit that the database itself may fill. */
 const FILL = 0.9;
+
+/** Part of the size limit by which trimming goes below it, so that it need not start again at once. */
+const HEADROOM = 0.15;
 
 /** A producer not heard of for this long is forgotten, in milliseconds. Its device has surely given up. */
 const PRODUCER_AGE_MS = 400 * 24 * 3_600_000;
@@ -33,9 +39,14 @@ function usedBytes(connection: Connection): number {
   return (pages - free) * pageBytes;
 }
 
+/** Bytes that the database itself may take, beside its write-ahead log. */
+function allowedBytes({ maxBytes }: StoreLimits): number {
+  return maxBytes * FILL - WAL_BYTES;
+}
+
 /** Whether the data has outgrown the limit of size. */
 export function isTooLarge(connection: Connection, limits: StoreLimits): boolean {
-  return limits.maxBytes > 0 && usedBytes(connection) > limits.maxBytes * FILL;
+  return limits.maxBytes > 0 && usedBytes(connection) > allowedBytes(limits);
 }
 
 interface Removed {
@@ -91,7 +102,8 @@ export function* trim(connection: Connection, limits: StoreLimits, nowMs: number
     while (removeBlocks(connection, beforeMs * 1000) > 0) yield;
     while (transaction(connection, () => removeSessions(connection, beforeMs)) > 0) yield;
   }
-  while (isTooLarge(connection, limits)) {
+  const target = limits.maxBytes > 0 ? allowedBytes(limits) - limits.maxBytes * HEADROOM : Infinity;
+  while (usedBytes(connection) > target) {
     if (removeBlocks(connection, Number.MAX_SAFE_INTEGER) === 0) {
       if (transaction(connection, () => removeSessions(connection, nowMs)) === 0) break;
     }
@@ -103,18 +115,17 @@ export function* trim(connection: Connection, limits: StoreLimits, nowMs: number
 
 /** Gives free pages back to the file system while the file is above its limit or a good part of it is free. */
 function* shorten(connection: Connection, limits: StoreLimits): Generator<void> {
+  let shortened = false;
   for (;;) {
     const { pages, free, pageBytes } = fileSize(connection);
-    const above = limits.maxBytes > 0 && pages * pageBytes > limits.maxBytes * FILL;
-    if (free < PAGES_PER_STEP || !(above || free > pages / 4)) return;
-    connection.raw.exec(`PRAGMA incremental_vacuum(${PAGES_PER_STEP})`);
-    if (fileSize(connection).pages >= pages) return;
+    const above = limits.maxBytes > 0 && pages * pageBytes > allowedBytes(limits);
+    if (free < PAGES_PER_STEP || !(above || free > pages / 4)) break;
+    // `exec` would give back one page only: the pragma does a page for each row that is asked of it.
+    connection.raw.prepare(`PRAGMA incremental_vacuum(${PAGES_PER_STEP})`).all();
+    if (fileSize(connection).pages >= pages) break;
+    shortened = true;
     yield;
   }
-}
-
-/** Samples that retention has not removed of a topic's run start behind this offset; 0 when none was removed. */
-export function trimmedUpTo({ db }: Connection, topic: number, run: number): number {
-  return db.select({ lastOffset: trimmed.lastOffset }).from(trimmed)
-    .where(and(eq(trimmed.topic, topic), eq(trimmed.run, run))).get()?.lastOffset ?? 0;
+  // The file itself is cut when the log is carried over to it.
+  if (shortened) connection.raw.prepare("PRAGMA wal_checkpoint(PASSIVE)").all();
 }

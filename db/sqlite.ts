@@ -16,7 +16,7 @@ const PAGE_BYTES = 8192;
 const BUSY_TIMEOUT_MS = 5_000;
 
 /** Bytes that the write-ahead log is cut back to after a checkpoint. */
-const WAL_BYTES = 8 * 1024 * 1024;
+export const WAL_BYTES = 8 * 1024 * 1024;
 
 /** Drizzle over one connection. */
 export type Drizzle = ReturnType<typeof drizzle<Record<never, never>, DatabaseSync>>;

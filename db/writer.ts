@@ -23,7 +23,7 @@ import type {
 } from "./messages.ts";
 import { addToMeta, metaValue } from "./meta.ts";
 import { migrate } from "./migrate.ts";
-import { isTooLarge, trim } from "./retention.ts";
+import { isTooLarge, MIN_MAX_BYTES, trim } from "./retention.ts";
 import { type Handlers, type Port, serve, Transferring } from "./rpc.ts";
 import { blocks, chunks, META, producers } from "./schema.ts";
 import {
@@ -84,6 +84,7 @@ export function startWriter(port: Port): void {
 }
 
 class Writer {
+  readonly limits: StoreLimits;
   #connection: Connection;
   #lock: { release(): void };
   #apply: ApplyChange = () => {};
@@ -105,9 +106,10 @@ class Writer {
 
   constructor(
     private readonly dir: string,
-    private readonly limits: StoreLimits,
+    limits: StoreLimits,
     private readonly notify: (notice: WriterNotice) => void,
   ) {
+    this.limits = checked(limits);
     this.#lock = lockFolder(dir);
     try {
       this.#connection = openForWriting(`${dir}/${DATABASE_FILE}`, limits.synchronous);
@@ -235,15 +237,16 @@ class Writer {
   /** What has to be tidied up next. */
   #nextJob(nowMs: number): Generator<void> | undefined {
     const { limits } = this;
-    const due = this.#chunkBytes >= limits.compactBytes || this.#chunks >= MAX_CHUNKS ||
-      nowMs - this.#oldestChunkMs >= MAX_CHUNK_AGE_MS;
-    if (due) return this.#compact(nowMs);
-    const topic = this.#mergeQueue.pop();
-    if (topic !== undefined) return merge(this.#connection, topic);
-    if (nowMs >= this.#nextTrimMs || isTooLarge(this.#connection, limits)) {
+    if (nowMs >= this.#nextTrimMs) {
       this.#nextTrimMs = nowMs + TRIM_INTERVAL_MS;
       return trim(this.#connection, limits, nowMs);
     }
+    const due = this.#chunkBytes >= limits.compactBytes || this.#chunks >= MAX_CHUNKS ||
+      nowMs - this.#oldestChunkMs >= MAX_CHUNK_AGE_MS;
+    // Only regrouped samples can be removed.
+    if (due || (this.#chunks > 0 && isTooLarge(this.#connection, limits))) return this.#compact(nowMs);
+    const topic = this.#mergeQueue.pop();
+    if (topic !== undefined) return merge(this.#connection, topic);
     return undefined;
   }
 
@@ -329,4 +332,15 @@ class Writer {
     this.#connection.raw.close();
     this.#lock.release();
   }
+}
+
+/** The limits, with what is regrouped in one go small beside the whole. @throws when one cannot be kept. */
+function checked(limits: StoreLimits): StoreLimits {
+  const { maxBytes, compactBytes } = limits;
+  if (maxBytes > 0 && maxBytes < MIN_MAX_BYTES) {
+    throw new Error(
+      `a recording of at most ${maxBytes} bytes is below the minimum of ${MIN_MAX_BYTES}; raise the limit, or set 0 for none`,
+    );
+  }
+  return maxBytes > 0 ? { ...limits, compactBytes: Math.min(compactBytes, maxBytes / 8) } : limits;
 }
