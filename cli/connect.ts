@@ -68,8 +68,8 @@ export async function connect(
   missing: Missing = "refuse",
 ): Promise<ApiClient> {
   const target = await namedTarget(context, options);
-  const token = options.token ?? context.io.env.TIDEGATE_TOKEN;
   if (target) {
+    const token = options.token ?? context.io.env.TIDEGATE_TOKEN;
     if (token === undefined) {
       throw new UserError(`${target.url} wants a token: give --token or set TIDEGATE_TOKEN`);
     }
@@ -77,7 +77,8 @@ export async function connect(
   }
   const dataDir = await dataFolder(context, options);
   const run = await liveRun(dataDir);
-  if (run) return overHttp(run.url, token ?? run.token, run.certificate);
+  // TIDEGATE_TOKEN belongs to TIDEGATE_URL, not to the gateway on this machine.
+  if (run) return overHttp(run.url, options.token ?? run.token, run.certificate);
   return await overDatabase(context, dataDir, missing);
 }
 

@@ -11,6 +11,7 @@ import type { Config } from "../config.ts";
 import type { Context } from "../context.ts";
 import { EXIT, messageOf, UserError } from "../errors.ts";
 import { startHostAgent } from "../host_agent.ts";
+import { listenProblem } from "../listen_problem.ts";
 import { startLog } from "../log.ts";
 import type { GatewaySettings, StartedGateway, TlsSettings } from "../parts.ts";
 import { configJson, configTable } from "../print_config.ts";
@@ -96,7 +97,9 @@ async function start(context: Context, config: Config): Promise<StartedGateway> 
   try {
     return await context.parts.startGateway(gatewaySettings(config));
   } catch (error) {
-    throw new UserError(`the gateway cannot start: ${messageOf(error)}`, EXIT.failed);
+    const problem = listenProblem(config.listen, error);
+    const why = problem ? [problem.message, problem.advice].filter(Boolean).join(": ") : messageOf(error);
+    throw new UserError(`the gateway cannot start: ${why}`, EXIT.failed);
   }
 }
 

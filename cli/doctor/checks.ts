@@ -11,6 +11,7 @@ import { loadTls } from "../../access/tls.ts";
 import type { Config } from "../config.ts";
 import { messageOf } from "../errors.ts";
 import { httpRequest } from "../http.ts";
+import { listenProblem } from "../listen_problem.ts";
 import type { Parts } from "../parts.ts";
 import type { RunState } from "../run_file.ts";
 import { formatAddress } from "../setting.ts";
@@ -85,44 +86,18 @@ export async function checkPort({ listen }: Config, run: RunState | undefined): 
   if (run && new URL(run.url).port === String(listen.port)) {
     return { check: "port", status: "ok", message: `${address} is held by the gateway that runs` };
   }
-  const code = await listenProblem(listen);
-  switch (code) {
-    case undefined:
-      return { check: "port", status: "ok", message: `${address} is free` };
-    case "EADDRINUSE":
-    case "AddrInUse":
-      return {
-        check: "port",
-        status: "fail",
-        message: `${address} is taken by another program`,
-        advice: `stop it (find it with: ss -ltnp 'sport = :${listen.port}'), or give --listen another port`,
-      };
-    case "EACCES":
-    case "PermissionDenied":
-      return {
-        check: "port",
-        status: "fail",
-        message: `this user may not listen on ${address}`,
-        advice: "take a port from 1024 on, or give the program the capability CAP_NET_BIND_SERVICE",
-      };
-    case "EADDRNOTAVAIL":
-    case "AddrNotAvailable":
-      return {
-        check: "port",
-        status: "fail",
-        message: `${listen.hostname} is no address of this machine`,
-        advice: "give --listen one that it has, or :PORT for all of them",
-      };
-    default:
-      return { check: "port", status: "fail", message: `${address} cannot be listened on: ${code}` };
-  }
+  const error = await tryToListen(listen);
+  if (error === undefined) return { check: "port", status: "ok", message: `${address} is free` };
+  const problem = listenProblem(listen, error) ??
+    { message: `${address} cannot be listened on: ${messageOf(error)}` };
+  return { check: "port", status: "fail", ...problem };
 }
 
-/** Listens for a moment; the error's code when that does not work. */
-function listenProblem({ hostname, port }: Config["listen"]): Promise<string | undefined> {
+/** Listens for a moment; the error when that does not work. */
+function tryToListen({ hostname, port }: Config["listen"]): Promise<Error | undefined> {
   return new Promise((settle) => {
     const server = createServer();
-    server.once("error", (error: Error & { code?: string }) => settle(error.code ?? messageOf(error)));
+    server.once("error", settle);
     server.listen({ host: hostname, port, exclusive: true }, () => server.close(() => settle(undefined)));
   });
 }

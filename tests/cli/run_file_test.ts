@@ -71,7 +71,8 @@ Deno.test("commands go to the gateway that runs, and to its database once it is 
     const server = gateway();
     await writeRunFile(folder, state({ url: `http://127.0.0.1:${server.addr.port}` }));
     const parts = new FakeParts(() => [200, { devices: [] }]);
-    assertEquals((await tidegate(["device", "list", "--data", folder], { parts })).code, 0);
+    const env = { TIDEGATE_URL: "http://127.0.0.1:1", TIDEGATE_TOKEN: "tg_of_another_gateway" };
+    assertEquals((await tidegate(["device", "list", "--data", folder], { parts, env })).code, 0);
     assertEquals(parts.seen.length, 0);
     await server.shutdown();
     assertEquals((await tidegate(["device", "list", "--data", folder], { parts })).code, 0);

@@ -184,17 +184,26 @@ eachForm(({ form, test, alone }) => {
     }
   });
 
-  alone("the host agent streams over TLS that the gateway signed itself", async (start) => {
-    const gateway = await start({ args: ["--agent", "--tls", "auto"] });
-    // It connects while the gateway is announced already; each look is a program of its own, so this is no hurry.
-    let online = false;
-    for (let look = 0; look < 50 && !online; look++) {
-      const { devices } = await json<{ devices: { name: string; online: boolean }[] }>(form, [
-        ...["device", "list", "--data", gateway.data],
-      ]);
-      online = devices[0]?.online ?? false;
-    }
-    assert(online, gateway.diagnosis());
-    await gateway.stop();
-  });
+  alone(
+    "agent and commands reach a gateway that signed its own certificate, those that trust it",
+    async (start) => {
+      const gateway = await start({ args: ["--agent", "--tls", "auto"] });
+      // It connects while the gateway is announced already; each look is a program of its own, so this is no hurry.
+      let online = false;
+      for (let look = 0; look < 50 && !online; look++) {
+        const { devices } = await json<{ devices: { name: string; online: boolean }[] }>(form, [
+          ...["device", "list", "--data", gateway.data],
+        ]);
+        online = devices[0]?.online ?? false;
+      }
+      assert(online, gateway.diagnosis());
+      const ca = `${gateway.data}/ca.pem`;
+      await Deno.writeTextFile(ca, gateway.certificate!);
+      const over = ["device", "list", "--url", gateway.url, "--token", gateway.token];
+      await json(form, [...over, "--ca", ca]);
+      const { code, stderr } = await runCommand(form, over);
+      assertEquals(code, 3, stderr);
+      await gateway.stop();
+    },
+  );
 });
