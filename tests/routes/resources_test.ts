@@ -290,6 +290,7 @@ Deno.test("sessions are filtered, and paged without gap or repeat", async () => 
     cursor = page.next;
   }
   assertEquals(ids, ["s-5", "s-4", "s-3", "s-2", "s-1"]);
+  assertEquals(t.seen.filters.length, 3, "the last page says that it is");
   const query = "device=pump&role=device&transport=websocket&endReason=idle&open=true&from=-1h&to=now";
   await body(await t.operator(`/v1/sessions?${query}`));
   assertEquals(t.seen.filters.at(-1), {
