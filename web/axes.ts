@@ -65,16 +65,23 @@ function timeLabelSpace(plot: uPlot): number {
   return (max ?? 0) - (min ?? 0) > 120 ? 46 : 66;
 }
 
+/** Ticks nearer to an edge than this share of the width have no label: it would be cut, or meet the other axis's. */
+const EDGE = 0.07;
+
 /** Seconds are told only where ticks are less than a minute apart. */
 function timeLabels(
-  _plot: uPlot,
+  plot: uPlot,
   splits: number[],
   _axis: number,
   _space: number,
   increment: number,
 ): string[] {
   const two = (value: number) => String(value).padStart(2, "0");
+  const { min, max } = plot.scales["x"]!;
+  const [fromS, toS] = [min ?? 0, max ?? 0];
+  const edgeS = (toS - fromS) * EDGE;
   return splits.map((seconds) => {
+    if (seconds < fromS + edgeS || seconds > toS - edgeS) return "";
     const at = new Date(seconds * 1000);
     const minutes = `${two(at.getHours())}:${two(at.getMinutes())}`;
     return increment < 60 ? `${minutes}:${two(at.getSeconds())}` : minutes;

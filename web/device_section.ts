@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { element, insertByName, setAttribute, setText } from "./dom.ts";
+import { element, insertInOrder, setAttribute, setText } from "./dom.ts";
 import type { Drawable } from "./frames.ts";
 import type { DeviceModel } from "./model.ts";
 import type { TopicCard } from "./topic_card.ts";
-import type { TopicKind } from "./topic_model.ts";
 
 /** A device's part of the page. */
 export class DeviceSection implements Drawable {
@@ -18,11 +17,7 @@ export class DeviceSection implements Drawable {
   #dot = element("span", { class: "dot", "aria-hidden": "true" });
   #presence = element("span", { class: "presence" });
   #count = element("span", { class: "count" });
-  #grids: Record<TopicKind, HTMLElement> = {
-    chart: element("div", { class: "grid" }),
-    text: element("div", { class: "grid" }),
-    events: element("div", { class: "grid" }),
-  };
+  #grid = element("div", { class: "grid" });
 
   constructor(device: DeviceModel) {
     this.#device = device;
@@ -30,15 +25,15 @@ export class DeviceSection implements Drawable {
     this.head = element("header", {}, this.#dot, name, this.#presence, this.#count);
     this.root = element(
       "section",
-      { class: "device", "data-name": device.name, "aria-labelledby": name.id },
+      { class: "device", "data-order": device.name, "aria-labelledby": name.id },
       this.head,
-      ...Object.values(this.#grids),
+      this.#grid,
     );
   }
 
-  /** Puts a card where its name belongs. */
+  /** Puts a card where it belongs: charts first, then by name. */
   add(card: TopicCard): void {
-    insertByName(this.#grids[card.kind], card.root);
+    insertInOrder(this.#grid, card.root);
   }
 
   draw(): boolean {

@@ -40,15 +40,15 @@ export function setAttribute(target: Element, name: string, value: string | unde
 export const byName: (a: string, b: string) => number =
   new Intl.Collator("en", { numeric: true, sensitivity: "base" }).compare;
 
-/** Inserts `child` where its `data-name` belongs among its siblings, which are in order already. */
-export function insertByName(parent: HTMLElement, child: HTMLElement): void {
+/** Inserts `child` where its `data-order` belongs among its siblings, which are in order already. */
+export function insertInOrder(parent: HTMLElement, child: HTMLElement): void {
   const siblings = parent.children;
   let low = 0;
   let high = siblings.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const name = (siblings[middle] as HTMLElement).dataset["name"] ?? "";
-    if (byName(name, child.dataset["name"] ?? "") < 0) low = middle + 1;
+    const order = (siblings[middle] as HTMLElement).dataset["order"] ?? "";
+    if (byName(order, child.dataset["order"] ?? "") < 0) low = middle + 1;
     else high = middle;
   }
   parent.insertBefore(child, siblings[low] ?? null);

@@ -35,8 +35,8 @@ export interface ModelListener {
   deviceFound(device: DeviceModel): void;
   /** A topic was seen for the first time. */
   topicFound(device: DeviceModel, topic: TopicModel): void;
-  /** A topic turned out to be of another kind than was likely. */
-  kindChanged(device: DeviceModel, topic: TopicModel): void;
+  /** A topic needs another card: it is of another kind than was likely, or can be written now, or no longer. */
+  topicChanged(device: DeviceModel, topic: TopicModel): void;
 }
 
 /** A sample as the connection hands it on; `bytes` is borrowed. */
@@ -76,7 +76,7 @@ export class Model {
   /** A channel was announced, or announced anew. */
   announced(description: ChannelAnnouncement): void {
     const known = this.#topics.get(description.topic);
-    if (known) return this.#watchKind(known, () => known.describe(description));
+    if (known) return this.#watch(known, () => known.describe(description));
     const topic = new TopicModel(description);
     this.#topics.set(description.topic, topic);
     const device = this.#device(topic.device);
@@ -94,18 +94,19 @@ export class Model {
     this.rate.mark(nowMs);
     this.byteRate.mark(nowMs, sample.bytes.length);
     if (!sample.recorded) this.delay.mark(gatewayNowMs - timeMs);
-    this.#watchKind(
+    this.#watch(
       topic,
       () => topic.sample(sample.bytes, timeMs, sample.offset, !sample.recorded, nowMs),
     );
     if (topic.path === STATUS_PATH) this.#device(topic.device).presence = presence(topic.value);
   }
 
-  #watchKind(topic: TopicModel, change: () => void): void {
-    const before = topic.kind;
+  #watch(topic: TopicModel, change: () => void): void {
+    const { kind, description: { writable } } = topic;
     change();
-    if (topic.kind !== before && topic.path !== STATUS_PATH) {
-      this.#listener.kindChanged(this.#device(topic.device), topic);
+    const changed = topic.kind !== kind || topic.description.writable !== writable;
+    if (changed && topic.path !== STATUS_PATH) {
+      this.#listener.topicChanged(this.#device(topic.device), topic);
     }
   }
 

@@ -12,7 +12,7 @@ import {
 } from "../client/mod.ts";
 import { matchesAny } from "../protocol/topics.ts";
 import { DeviceSection } from "./device_section.ts";
-import { element, insertByName } from "./dom.ts";
+import { element, insertInOrder } from "./dom.ts";
 import { applyFilter, fits } from "./filter.ts";
 import { type FrameClock, FrameLoop } from "./frames.ts";
 import { type Choices, Header } from "./header.ts";
@@ -47,12 +47,13 @@ class LivePage {
   #theme = new Theme();
   #sections = new Map<string, DeviceSection>();
   #cards = new Map<TopicModel, TopicCard>();
+  #boxes = new Map<TopicModel, HTMLElement>();
   #content = element("main", { id: "content" });
   #empty = element("p", { class: "hint", hidden: true });
   #model = new Model({
     deviceFound: (device) => this.#addDevice(device),
     topicFound: (device, topic) => this.#addTopic(device, topic),
-    kindChanged: (device, topic) => this.#addTopic(device, topic),
+    topicChanged: (device, topic) => this.#addTopic(device, topic),
   });
   #header = new Header(this.#theme, (choices) => this.#chosen(choices), () => this.#leave());
   #loop = new FrameLoop((frameMs) => this.#clock(frameMs));
@@ -160,7 +161,7 @@ class LivePage {
   #addDevice(device: DeviceModel): void {
     const section = new DeviceSection(device);
     this.#sections.set(device.name, section);
-    insertByName(this.#content, section.root);
+    insertInOrder(this.#content, section.root);
     this.#loop.add(section.head, section);
   }
 
@@ -170,16 +171,24 @@ class LivePage {
       this.#loop.remove(former.root);
       former.root.remove();
     }
-    const card = new TopicCard(topic, this.#theme, this.#writeBox(topic));
+    const card = new TopicCard(topic, this.#theme, this.#boxFor(topic));
     card.root.hidden = !fits(this.#header.choices.filter, topic.description.topic);
     this.#cards.set(topic, card);
     this.#sections.get(device.name)!.add(card);
     this.#loop.add(card.root, card);
   }
 
-  #writeBox(topic: TopicModel): HTMLElement | undefined {
-    const { topic: name, encoding, writable } = topic.description;
-    if (!writable || !matchesAny(this.#dashboard?.rights?.write ?? [], name)) return undefined;
+  /** The box outlives its card, or what it told of a write would go when the first value makes a chart of the topic. */
+  #boxFor(topic: TopicModel): HTMLElement | undefined {
+    if (!topic.description.writable) return undefined;
+    const box = this.#boxes.get(topic) ?? this.#newBox(topic);
+    if (box) this.#boxes.set(topic, box);
+    return box;
+  }
+
+  #newBox(topic: TopicModel): HTMLElement | undefined {
+    const { topic: name, encoding } = topic.description;
+    if (!matchesAny(this.#dashboard?.rights?.write ?? [], name)) return undefined;
     return writeBox(name, encoding, (content) => this.#write(name, content));
   }
 

@@ -11,8 +11,14 @@ const PADDING = 0.1;
 /** The range shrinks once the values fill less than this share of it. */
 const MIN_FILL = 0.45;
 
-/** Percentages are shown whole, with a little room so that a line at 100 is not cut. */
-const PERCENT_RANGE: [number, number] = [0, 104];
+/** Percentages are not zoomed into further than this many points: what is below is noise. */
+const MIN_PERCENT_SPAN = 30;
+
+/** Percentages that take up more points than this are shown whole. */
+const WHOLE_PERCENT_SPAN = 60;
+
+/** All percentages, with a little room so that a line at 100 is not cut. */
+const WHOLE_PERCENT: readonly [number, number] = [0, 104];
 
 /** Keeps a range steady. */
 export class SteadyRange {
@@ -20,7 +26,7 @@ export class SteadyRange {
   #high = NaN;
   #percent: boolean;
 
-  /** `unit` is what the values are in; percentages from 0 to 100 are not zoomed into. */
+  /** `unit` is what the values are in; it is known how much of a percentage matters. */
   constructor(unit?: string) {
     this.#percent = unit === "%";
   }
@@ -30,16 +36,30 @@ export class SteadyRange {
     if (least === null || greatest === null || !Number.isFinite(greatest - least)) {
       return Number.isNaN(this.#low) ? [0, 1] : [this.#low, this.#high];
     }
-    if (this.#percent && least >= 0 && greatest <= 100) return PERCENT_RANGE;
     const span = greatest - least;
     const inside = least >= this.#low && greatest <= this.#high;
-    const filled = span >= (this.#high - this.#low) * MIN_FILL;
+    const filled = Math.max(span, this.#percent ? MIN_PERCENT_SPAN : 0) >=
+      (this.#high - this.#low) * MIN_FILL;
     if (inside && (filled || span === 0)) return [this.#low, this.#high];
-    const room = span > 0 ? span * PADDING : Math.max(Math.abs(greatest) * PADDING, 0.5);
-    // Quantities that cannot be negative, and there are many, stand on their zero line.
-    this.#low = least >= 0 ? Math.max(0, least - room) : least - room;
-    this.#high = greatest + room;
-    if (least >= 0 && this.#low < span * 0.5) this.#low = 0;
+    [this.#low, this.#high] = this.#percent && least >= 0 && greatest <= 100
+      ? percentRange(least, greatest)
+      : paddedRange(least, greatest);
     return [this.#low, this.#high];
   }
+}
+
+function paddedRange(least: number, greatest: number): [number, number] {
+  const span = greatest - least;
+  const room = span > 0 ? span * PADDING : Math.max(Math.abs(greatest) * PADDING, 0.5);
+  // Quantities that cannot be negative, and there are many, stand on their zero line.
+  const onZero = least >= 0 && least - room < span * 0.5;
+  return [onZero ? 0 : least - room, greatest + room];
+}
+
+function percentRange(least: number, greatest: number): [number, number] {
+  const [bottom, top] = WHOLE_PERCENT;
+  const span = Math.max((greatest - least) * (1 + 2 * PADDING), MIN_PERCENT_SPAN);
+  if (span > WHOLE_PERCENT_SPAN) return [bottom, top];
+  const low = Math.min(Math.max((least + greatest - span) / 2, bottom), top - span);
+  return [low, low + span];
 }

@@ -43,6 +43,7 @@ export class TopicCard implements Drawable {
         class: "card",
         "data-kind": topic.kind,
         "data-name": topic.path,
+        "data-order": `${topic.kind === "chart" ? 1 : 2} ${topic.path}`,
         "data-topic": topic.description.topic,
       },
       head,

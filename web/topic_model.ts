@@ -120,6 +120,8 @@ export class TopicModel {
   }
 
   #event(value: unknown, timeMs: number, offset: number): void {
+    // After a new login the past comes once more.
+    if (this.events.some((entry) => entry.offset === offset && entry.timeMs === timeMs)) return;
     this.events.push({ timeMs, offset, text: describeValue(value) });
     if (this.events.length > MAX_EVENTS) this.events.shift();
   }

@@ -19,7 +19,7 @@ function watched(): { model: Model; told: string[]; topic(device: string, path: 
   const model = new Model({
     deviceFound: (device) => told.push(`device ${device.name}`),
     topicFound: note("topic"),
-    kindChanged: note("changed"),
+    topicChanged: note("changed"),
   });
   return { model, told, topic: (device, path) => model.devices.get(device)!.topics.get(path)! };
 }
@@ -43,6 +43,13 @@ Deno.test("Model makes a chart of a topic when its first numbers come", () => {
   send(model, "a/x", { speed: 3, name: "left" });
   assertEquals(told.at(-1), "changed a/x chart");
   assertEquals(topic("a", "x").series.names, ["speed"]);
+});
+
+Deno.test("Model asks for another card when a topic becomes writable", () => {
+  const { model, told } = watched();
+  model.announced(announcement("a/x"));
+  model.announced(announcement("a/x", { writable: true }));
+  assertEquals(told.at(-1), "changed a/x text");
 });
 
 Deno.test("Model takes a device's presence from its status topic, which has no card", () => {
@@ -79,10 +86,11 @@ Deno.test("Model shows the bytes and the problem when a payload is not what its 
   assertEquals(typeof topic("a", "x").problem, "string");
 });
 
-Deno.test("Model keeps a bounded number of events", () => {
+Deno.test("Model keeps a bounded number of events, each once", () => {
   const { model, topic } = watched();
   model.announced(announcement("a/x", { class: "event" }));
   for (let i = 0; i < MAX_EVENTS + 5; i++) send(model, "a/x", { i }, NOW_MS + i);
+  send(model, "a/x", { i: "again" }, NOW_MS + MAX_EVENTS);
   assertEquals(topic("a", "x").events.length, MAX_EVENTS);
   assertEquals(topic("a", "x").events.at(-1)!.text, `i: ${MAX_EVENTS + 4}`);
 });

@@ -92,10 +92,13 @@ Deno.test("SteadyRange has room around a constant, and something to show before 
   assert(low < 5 && high > 5);
 });
 
-Deno.test("SteadyRange shows percentages whole, and follows those beyond 100", () => {
-  const range = new SteadyRange("%");
-  assertEquals(range.include(98, 100), range.include(0, 3));
-  assert(range.include(0, 380)[1] >= 380);
+Deno.test("SteadyRange does not zoom into a few points of a percentage, and shows most of it whole", () => {
+  const [low, high] = new SteadyRange("%").include(99, 100);
+  assert(low < 75 && high > 100, `${low} to ${high}`);
+  const [from, to] = new SteadyRange("%").include(46, 58);
+  assert(from > 30 && from < 46 && to > 58 && to < 75, `${from} to ${to}`);
+  assertEquals(new SteadyRange("%").include(2, 80), [0, 104]);
+  assert(new SteadyRange("%").include(0, 380)[1] >= 380);
 });
 
 Deno.test("verticalScales gives each of two units an axis, and puts more on one", () => {
