@@ -5,6 +5,8 @@
  * @module
  */
 import type { Columns } from "./columns.ts";
+import type { NumberOf } from "./numbers.ts";
+import { extremes } from "./summary.ts";
 
 /** A sample chosen for a series. */
 export interface Pick {
@@ -16,7 +18,8 @@ export interface Pick {
   number: number;
 }
 
-function pick(epoch: string, columns: Columns, i: number, number: number): Pick {
+/** Copies a sample out of its columns. */
+export function pick(epoch: string, columns: Columns, i: number, number: number): Pick {
   return {
     epoch,
     offset: columns.offsets[i]!,
@@ -24,6 +27,10 @@ function pick(epoch: string, columns: Columns, i: number, number: number): Pick 
     payload: columns.payload(i).slice(),
     number,
   };
+}
+
+function numberAt(columns: Columns, i: number, number: NumberOf): number {
+  return number(columns.bytes, columns.start(i), columns.ends[i]!);
 }
 
 interface Bucket {
@@ -50,17 +57,44 @@ export class MinMaxBuckets {
     return this.#index(fromUs) === this.#index(toUs);
   }
 
-  /** Takes a sample into account. One without a number stands for its bucket only where there is none with one. */
-  add(epoch: string, columns: Columns, i: number, number: number): void {
-    const at = this.#index(columns.timesUs[i]!);
+  /**
+   * Takes samples `from` to `to` (not included) into account. One without a number stands for its bucket only
+   * where there is none with one.
+   */
+  add(epoch: string, columns: Columns, from: number, to: number, number: NumberOf): void {
+    const { timesUs } = columns;
+    for (let i = from; i < to;) {
+      const at = this.#index(timesUs[i]!);
+      const endUs = this.#end(at);
+      let end = i + 1;
+      while (end < to && timesUs[end]! < endUs && timesUs[end]! >= timesUs[end - 1]!) end++;
+      const { least, greatest } = extremes(columns, i, end, number);
+      if (least < 0) this.#put(at, pick(epoch, columns, i, NaN));
+      else {
+        this.#put(at, pick(epoch, columns, least, numberAt(columns, least, number)));
+        if (greatest !== least) {
+          this.#put(at, pick(epoch, columns, greatest, numberAt(columns, greatest, number)));
+        }
+      }
+      i = end;
+    }
+  }
+
+  /** A time up to which all behind the bucket's own samples surely belong to it. */
+  #end(at: number): number {
+    const { fromUs, toUs } = this.span;
+    const count = this.#buckets.length;
+    return at === count - 1 ? Infinity : Math.floor(fromUs + (at + 1) * (toUs - fromUs + 1) / count) - 1;
+  }
+
+  #put(at: number, picked: Pick): void {
     const bucket = this.#buckets[at];
-    if (!bucket || (Number.isNaN(bucket.least.number) && !Number.isNaN(number))) {
-      const first = pick(epoch, columns, i, number);
-      this.#buckets[at] = { least: first, greatest: first };
+    if (!bucket || (Number.isNaN(bucket.least.number) && !Number.isNaN(picked.number))) {
+      this.#buckets[at] = { least: picked, greatest: picked };
       return;
     }
-    if (number < bucket.least.number) bucket.least = pick(epoch, columns, i, number);
-    if (number > bucket.greatest.number) bucket.greatest = pick(epoch, columns, i, number);
+    if (picked.number < bucket.least.number) bucket.least = picked;
+    if (picked.number > bucket.greatest.number) bucket.greatest = picked;
   }
 
   /** What was chosen, in order of time. */

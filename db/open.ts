@@ -168,7 +168,7 @@ function store(
 ): Store {
   /** Asks the reader, after all that was said before is on disk. */
   const ask = async <K extends keyof ReaderMethods>(method: K, argument: ReaderMethods[K]["argument"]) => {
-    await recorder.flush();
+    await recorder.flushIfPossible();
     return await reader.client.call(method, argument);
   };
   return {
@@ -212,7 +212,7 @@ function store(
 function replayer(recorder: ChunkRecorder, reader: Client<ReaderMethods>): RecordingReader {
   return {
     async *replay(request: ReplayRequest): AsyncGenerator<ReplayItem> {
-      await recorder.flush();
+      await recorder.flushIfPossible();
       const id = await reader.call("replayOpen", request);
       let page = reader.call("replayNext", id);
       try {

@@ -34,8 +34,8 @@ export type RecorderDrop = "queue_full" | "write_error" | "refused";
 /** Implements {@link Recorder} over a {@link CommitQueue}. */
 export class ChunkRecorder implements Recorder {
   readonly drops: Record<RecorderDrop, number> = { queue_full: 0, write_error: 0, refused: 0 };
-  /** Set while the disk refuses: events are then turned away at once. */
-  failing = false;
+  #failing = false;
+  #failed = Promise.withResolvers<void>();
   #chunk: ChunkWriter | undefined;
   #spare: ArrayBuffer[] = [];
   #underWay = 0;
@@ -68,6 +68,22 @@ export class ChunkRecorder implements Recorder {
   /** Bytes in the open chunk and in those under way. */
   get queuedBytes(): number {
     return this.#underWay * CHUNK_BYTES + (this.#chunk?.length ?? 0);
+  }
+
+  /** Set while the disk refuses: events are then turned away at once. */
+  get failing(): boolean {
+    return this.#failing;
+  }
+
+  set failing(failing: boolean) {
+    this.#failing = failing;
+    if (failing) this.#failed.resolve();
+    else this.#failed = Promise.withResolvers<void>();
+  }
+
+  /** As {@link flush}, but does not wait for a disk that refuses: for readers, who take what there is. */
+  async flushIfPossible(): Promise<void> {
+    await Promise.race([this.flush(), this.#failed.promise]);
   }
 
   define(topic: Topic): void {

@@ -9,7 +9,7 @@
 import type { TopicDescription } from "../hub/topic.ts";
 import type { Columns } from "./columns.ts";
 import { decodeBlock } from "./block.ts";
-import { lttb, MinMaxBuckets, type Pick } from "./downsample.ts";
+import { lttb, MinMaxBuckets, type Pick, pick } from "./downsample.ts";
 import { type NumberOf, numberOf, valueOf } from "./numbers.ts";
 import type { BlockInfo, SampleSource } from "./sample_source.ts";
 import type { Series, SeriesPoint, SeriesRequest } from "./store.ts";
@@ -28,7 +28,8 @@ const LTTB_CANDIDATES = 4;
 
 /** Takes the samples of a range one after the other. */
 interface Collector {
-  add(epoch: string, columns: Columns, i: number): void;
+  /** Samples `from` to `to` (not included). */
+  add(epoch: string, columns: Columns, from: number, to: number): void;
   /** Takes a whole block by its summary, of `samples` samples. @returns false when it needs the samples. */
   addSummary(epoch: string, block: BlockInfo, summary: Columns): boolean;
 }
@@ -81,24 +82,20 @@ class Picks implements Collector {
 
   constructor(private readonly max: number) {}
 
-  add(epoch: string, columns: Columns, i: number): void {
-    const timeUs = columns.timesUs[i]!;
-    this.#span(timeUs, timeUs);
-    if (this.picks.length < this.max) {
-      const payload = columns.payload(i).slice();
-      this.picks.push({ epoch, offset: columns.offsets[i]!, timeUs, payload, number: NaN });
+  add(epoch: string, columns: Columns, from: number, to: number): void {
+    for (let i = from; i < to; i++) {
+      const timeUs = columns.timesUs[i]!;
+      if (timeUs < this.firstUs) this.firstUs = timeUs;
+      if (timeUs > this.lastUs) this.lastUs = timeUs;
+      if (this.picks.length < this.max) this.picks.push(pick(epoch, columns, i, NaN));
     }
   }
 
   addSummary(_epoch: string, block: BlockInfo): boolean {
     if (this.picks.length < this.max) return false;
-    this.#span(block.minUs, block.maxUs);
+    this.firstUs = Math.min(this.firstUs, block.minUs);
+    this.lastUs = Math.max(this.lastUs, block.maxUs);
     return true;
-  }
-
-  #span(fromUs: number, toUs: number): void {
-    this.firstUs = Math.min(this.firstUs, fromUs);
-    this.lastUs = Math.max(this.lastUs, toUs);
   }
 }
 
@@ -106,14 +103,13 @@ class Picks implements Collector {
 class Thinned implements Collector {
   constructor(readonly buckets: MinMaxBuckets, private readonly number: NumberOf) {}
 
-  add(epoch: string, columns: Columns, i: number): void {
-    const number = this.number(columns.bytes, columns.start(i), columns.ends[i]!);
-    this.buckets.add(epoch, columns, i, number);
+  add(epoch: string, columns: Columns, from: number, to: number): void {
+    this.buckets.add(epoch, columns, from, to, this.number);
   }
 
   addSummary(epoch: string, block: BlockInfo, summary: Columns): boolean {
     if (!this.buckets.sameBucket(block.minUs, block.maxUs)) return false;
-    for (let i = 0; i < summary.count; i++) this.add(epoch, summary, i);
+    this.add(epoch, summary, 0, summary.count);
     return true;
   }
 }
@@ -208,12 +204,16 @@ class RangeReader {
   #samples(run: number, columns: Columns, from: number): void {
     const { fromUs, toUs, session } = this.request;
     const epoch = `${this.gateway}.${run}`;
-    for (let i = from; i < columns.count; i++) {
-      const timeUs = columns.timesUs[i]!;
-      if (timeUs < fromUs || timeUs > toUs) continue;
-      if (session !== undefined && columns.sessions[i] !== session) continue;
-      this.total++;
-      this.collector.add(epoch, columns, i);
+    const { timesUs, sessions, count } = columns;
+    const wanted = (i: number) =>
+      timesUs[i]! >= fromUs && timesUs[i]! <= toUs && (session === undefined || sessions[i] === session);
+    for (let i = from; i < count; i++) {
+      if (!wanted(i)) continue;
+      let end = i + 1;
+      while (end < count && wanted(end)) end++;
+      this.total += end - i;
+      this.collector.add(epoch, columns, i, end);
+      i = end;
     }
   }
 }

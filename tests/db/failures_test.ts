@@ -52,6 +52,7 @@ for (const mode of MODES) {
     assert(taken > 1000);
     assertEquals(acknowledged, []);
     assertEquals((await store.status()).drops, { queue_full: 0, write_error: 2, refused: 0 });
+    assertEquals(await store.sessions({ limit: 10 }), []);
     failing = Promise.withResolvers();
     disk.mend();
     await mended.promise;
