@@ -40,7 +40,7 @@ type OpenStage = Extract<Stage, { at: "open" }>;
 const REPORT_EVERY_MS = 1_000;
 
 /** How often the totals go on record, in milliseconds. */
-const TOTALS_EVERY_MS = 5_000;
+const TOTALS_EVERY_MS = 2_000;
 
 /** One dashboard on one connection. */
 export class DashboardSession implements TransportHandlers, Watched, LiveDashboard {
@@ -229,7 +229,8 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
       remote: this.transport.remote,
       ...(hello.client === undefined ? {} : { client: hello.client }),
     });
-    if (resumed) record.event("resumed", { remote: this.transport.remote });
+    const { remote, kind: transport } = this.transport;
+    record.event(resumed ? "resumed" : "opened", { remote, transport });
     const tally = resumed?.tally ?? new Tally(context.counters, "dashboard_drops");
     const resumeToken = newResumeToken();
     this.sessionId = record.id;
@@ -263,6 +264,11 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
       );
     }
     this.#subscriptions.get(request.id)?.end();
+    open.record.event("subscribed", {
+      id: request.id,
+      patterns: request.patterns.slice(0, 8),
+      from: startOf(request),
+    });
     const subscription = new Subscription(request, {
       context: this.context,
       transport: this.transport,
@@ -354,4 +360,10 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
   #send(message: ToDashboard): void {
     this.transport.send(JSON.stringify(message), "control");
   }
+}
+
+/** Where a subscription begins, short enough for the session's story. */
+function startOf({ from = "snapshot" }: Message<"subscribe">): string {
+  if (typeof from === "string") return from;
+  return from.positions ? `${Object.keys(from.positions).length} positions` : `time ${from.time}`;
 }

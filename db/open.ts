@@ -68,15 +68,23 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const { dir, startWorker, log = () => {} } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const state: { recorder?: ChunkRecorder } = {};
+  const died = Promise.withResolvers<Error>();
   const noticed = ({ error }: WriterNotice) => {
     if (error) log("error", `recording has stopped: ${error}`);
     else log("info", "recording goes on");
     if (state.recorder) state.recorder.failing = error !== null;
   };
-  const writer = await connect<WriterMethods>("storage", startWorker, startWriter, log, noticed);
+  const writer = await connect<WriterMethods>(
+    "storage",
+    startWorker,
+    startWriter,
+    log,
+    died.resolve,
+    noticed,
+  );
   try {
     const opened = await writer.client.call("open", { dir, limits });
-    const reader = await connect<ReaderMethods>("reader", startWorker, startReader, log);
+    const reader = await connect<ReaderMethods>("reader", startWorker, startReader, log, died.resolve);
     await reader.client.call("open", { dir, epoch: opened.boot.epoch });
     const warn = (message: string) => log("error", message);
     const commits = new CommitQueue(writer.client, warn);
@@ -88,7 +96,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     );
     state.recorder = recorder;
     const sessionLog = new SessionRecords(commits, opened.boot.epoch, opened.nextSession);
-    return store(opened.boot, recorder, sessionLog, commits, writer, reader);
+    return store(opened.boot, recorder, sessionLog, commits, writer, reader, died.promise);
   } catch (error) {
     writer.stop();
     throw error;
@@ -117,6 +125,7 @@ async function connect<M extends Methods>(
   startWorker: StoreOptions["startWorker"],
   startHere: (port: Port) => void,
   log: NonNullable<StoreOptions["log"]>,
+  died: (error: Error) => void,
   noticed?: (notice: WriterNotice) => void,
 ): Promise<Connected<M>> {
   const told = (notice: unknown) => noticed?.(notice as WriterNotice);
@@ -142,6 +151,7 @@ async function connect<M extends Methods>(
     noticed?.({ error: error.message });
     client.fail(error);
     ready.reject(error);
+    died(error);
   };
   const timer = setTimeout(
     () => ready.reject(new Error(`the ${role} worker did not start`)),
@@ -165,6 +175,7 @@ function store(
   commits: CommitQueue,
   writer: Connected<WriterMethods>,
   reader: Connected<ReaderMethods>,
+  failed: Promise<Error>,
 ): Store {
   /** Asks the reader, after all that was said before is on disk. */
   const ask = async <K extends keyof ReaderMethods>(method: K, argument: ReaderMethods[K]["argument"]) => {
@@ -173,6 +184,7 @@ function store(
   };
   return {
     boot,
+    failed,
     recorder,
     sessionLog,
     reader: replayer(recorder, reader.client),

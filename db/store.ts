@@ -182,6 +182,8 @@ export interface StoreStatus {
 /** The open database. */
 export interface Store {
   readonly boot: BootState;
+  /** Resolves when a worker has died: nothing more is recorded or read until the program is started again. */
+  readonly failed: Promise<Error>;
   readonly recorder: Recorder;
   readonly reader: RecordingReader;
   readonly sessionLog: SessionLog;

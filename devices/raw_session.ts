@@ -16,8 +16,8 @@ import type { LiveDevice } from "./directory.ts";
 
 const encoder = new TextEncoder();
 
-/** A raw device never has to say anything, so it is left alone for this long; the transport's own pings find a dead line. */
-const TOTALS_EVERY_MS = 5_000;
+/** How often the totals go on record, in milliseconds. */
+const TOTALS_EVERY_MS = 2_000;
 
 /** One raw device on one connection. */
 export class RawSession implements TransportHandlers, LiveDevice {
@@ -43,6 +43,7 @@ export class RawSession implements TransportHandlers, LiveDevice {
       client: "raw",
     });
     this.sessionId = this.#record.id;
+    this.#record.event("opened", { remote: transport.remote, transport: transport.kind, mode: "raw" });
     this.#tally = new Tally(context.counters, "device_drops");
     this.#stopRevoked = context.authorizer.onRevoked(
       principal.tokenId,

@@ -61,6 +61,9 @@ interface OpenSession {
 /** How often the gateway asks for a device's clock, in milliseconds. */
 const CLOCK_EVERY_MS = 10_000;
 
+/** How often the totals go on record, in milliseconds: what an operator sees of an open session is this old at most. */
+const TOTALS_EVERY_MS = 2_000;
+
 /** One device on one connection. */
 export class DeviceSession implements TransportHandlers, Watched, LiveDevice, DownlinkTarget {
   heardMs = 0;
@@ -75,6 +78,7 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
   readonly #numbers = new Map<Topic, number>();
   #helloTimer: ReturnType<typeof setTimeout> | undefined;
   #clockTimer: ReturnType<typeof setInterval> | undefined;
+  #totalsTimer: ReturnType<typeof setInterval> | undefined;
 
   /** @param principal Who the token says it is; undefined for a device that has none yet and may ask to be enrolled. */
   constructor(
@@ -228,7 +232,7 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
     });
     const tally = resumed?.tally ?? new Tally(context.counters, "device_drops");
     record.describe({ remote: this.remote, ...(hello.client === undefined ? {} : { client: hello.client }) });
-    if (resumed) record.event("resumed", { remote: this.remote });
+    record.event(resumed ? "resumed" : "opened", { remote: this.remote, transport: this.transport.kind });
     const open: OpenSession = {
       principal,
       device,
@@ -277,6 +281,10 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
     );
     this.#askClock();
     this.#clockTimer = setInterval(() => this.#askClock(), CLOCK_EVERY_MS);
+    this.#totalsTimer = setInterval(
+      () => record.totals(tally.totals(this.transport.traffic)),
+      TOTALS_EVERY_MS,
+    );
   }
 
   #advertise(open: OpenSession, { channels }: Message<"advertise">): void {
@@ -311,6 +319,10 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
       if (writable) this.#numbers.set(topic, channel.number);
       else open.uplink.advertised(channel);
     }
+    open.record.event("advertised", {
+      channels: accepted.length,
+      refused: channels.length - accepted.length,
+    });
     for (const text of inMessages("advertised", "channels", accepted)) this.transport.send(text, "control");
     for (const { channel: number } of accepted) {
       const channel = this.#channels.get(number)!;
@@ -362,7 +374,6 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
     if (t > nowUs) return;
     this.#clockSync.exchange(t, nowUs, at);
     open.tally.roundTripUs = this.#clockSync.roundTripUs;
-    open.record.totals(open.tally.totals(this.transport.traffic));
   }
 
   /** Peer's faults become a close code and a counter; anything else is ours and ends only this session. */
@@ -394,6 +405,7 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
     this.#stage = { at: "closed" };
     clearTimeout(this.#helloTimer);
     clearInterval(this.#clockTimer);
+    clearInterval(this.#totalsTimer);
     this.context.liveness.remove(this);
     this.context.open.delete(this);
     if (stage.at === "enrolling") stage.ticket.withdraw();

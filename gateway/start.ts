@@ -122,7 +122,7 @@ async function listen(
     ...reachedAt(server, tls, settings),
     operatorToken: token,
     stop: once(stop),
-    failed: new Promise(() => {}),
+    failed: store.failed,
   };
 }
 
