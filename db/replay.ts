@@ -153,19 +153,21 @@ export class Replay {
 
   /** Samples of the member whose turn it is, until another one's comes. */
   #play(): void {
-    const member = this.#pop()!;
+    const heap = this.#heap;
+    const member = heap[0]!;
     const { stream } = member;
     const { columns, topic } = stream;
-    const otherUs = this.#heap[0]?.stream.headUs ?? Infinity;
+    const otherUs = Math.min(heap[1]?.stream.headUs ?? Infinity, heap[2]?.stream.headUs ?? Infinity);
     const bound = stream.pieceRun === this.epoch.run ? this.request.until?.get(topic) ?? Infinity : Infinity;
+    const goesOn = () =>
+      stream.hasHead && stream.headOffset === stream.offset + 1 && stream.headOffset <= bound;
     do {
       const i = stream.index;
       this.#add(topic, stream.headOffset, stream.headUs, columns.bytes, columns.start(i), columns.ends[i]!);
       stream.advance();
-    } while (
-      stream.hasHead && stream.headUs <= otherUs && this.#bytes < PAGE_BYTES && stream.headOffset <= bound &&
-      stream.headOffset === stream.offset + 1
-    );
+    } while (goesOn() && stream.headUs <= otherUs && this.#bytes < PAGE_BYTES);
+    if (goesOn()) return this.#sink(member);
+    this.#pop();
     this.#enter(member);
   }
 
@@ -206,21 +208,25 @@ export class Replay {
     heap[at] = member;
   }
 
-  #pop(): Member | undefined {
+  /** Takes the first member out of the heap. */
+  #pop(): void {
+    const last = this.#heap.pop();
+    if (last && this.#heap.length > 0) this.#sink(last);
+  }
+
+  /** Puts a member at the top and lets it sink to its place. */
+  #sink(member: Member): void {
     const heap = this.#heap;
-    const top = heap[0];
-    const last = heap.pop();
-    if (!top || !last || heap.length === 0) return top;
+    const { headUs } = member.stream;
     let at = 0;
     for (;;) {
       let child = 2 * at + 1;
       if (child >= heap.length) break;
       if (child + 1 < heap.length && heap[child + 1]!.stream.headUs < heap[child]!.stream.headUs) child++;
-      if (heap[child]!.stream.headUs >= last.stream.headUs) break;
+      if (heap[child]!.stream.headUs >= headUs) break;
       heap[at] = heap[child]!;
       at = child;
     }
-    heap[at] = last;
-    return top;
+    heap[at] = member;
   }
 }
