@@ -73,6 +73,11 @@ export class Model {
     return this.#topics.size;
   }
 
+  /** Empties the charts, since more of the past is about to come: points are taken in order only. */
+  forgetSeries(): void {
+    for (const topic of this.#topics.values()) topic.series.clear();
+  }
+
   /** A channel was announced, or announced anew. */
   announced(description: ChannelAnnouncement): void {
     const known = this.#topics.get(description.topic);

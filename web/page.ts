@@ -23,11 +23,11 @@ import { TopicCard } from "./topic_card.ts";
 import type { TopicModel } from "./topic_model.ts";
 import { writeBox, type WriteContent } from "./write_box.ts";
 
-/** History asked for: as much as the widest chart shows. */
-const HISTORY_US = 15 * 60_000_000;
-
 /** More samples a second than a chart can show of one topic; the gateway need not send them. */
 const MAX_HZ = 20;
+
+/** A window that begins this much before what is there, in milliseconds, is no reason to ask for the past again. */
+const PAST_SLACK_MS = 5_000;
 
 /** Program name for the gateway's record of sessions. */
 const CLIENT = "tidegate live page";
@@ -60,6 +60,8 @@ class LivePage {
   #dashboard: Dashboard | undefined;
   #subscription: Subscription | undefined;
   #pausedAtMs: number | undefined;
+  /** Samples since then, milliseconds since 1970, have been asked for. */
+  #pastSinceMs = Infinity;
   #lost = 0;
 
   constructor() {
@@ -91,8 +93,18 @@ class LivePage {
     this.#content.replaceChildren(this.#empty, ...[...this.#sections.values()].map(({ root }) => root));
     this.#dashboard = connectDashboard({ client: CLIENT });
     this.#dashboard.onStatus((status) => this.#statusChanged(status));
-    this.#subscription = this.#dashboard.subscribe("#", {
-      from: { time: -HISTORY_US },
+    this.#subscription = undefined;
+    this.#subscribe();
+  }
+
+  /** Asks for as much of the past as the charts show, then for all that comes. */
+  #subscribe(): void {
+    const { windowMs } = this.#header.choices;
+    this.#subscription?.unsubscribe();
+    this.#model.forgetSeries();
+    this.#pastSinceMs = this.#gatewayMs() - windowMs;
+    this.#subscription = this.#dashboard?.subscribe("#", {
+      from: { time: -windowMs * 1000 },
       maxHz: MAX_HZ,
       onChannel: (channel) => this.#model.announced(channel),
       onSample: (sample) => this.#sample(sample),
@@ -143,7 +155,10 @@ class LivePage {
     };
   }
 
-  #chosen({ paused, filter }: Choices): void {
+  #chosen({ paused, filter, windowMs }: Choices): void {
+    if (this.#dashboard && this.#gatewayMs() - windowMs < this.#pastSinceMs - PAST_SLACK_MS) {
+      this.#subscribe();
+    }
     if (paused !== (this.#pausedAtMs !== undefined)) {
       this.#pausedAtMs = paused ? this.#gatewayMs() : undefined;
     }

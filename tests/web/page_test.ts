@@ -140,7 +140,7 @@ Deno.test("the page draws no more than what is on screen when 100 topics come at
 });
 
 Deno.test("the page filters topics, stands still while paused, and changes the time shown", async () => {
-  await onPage(workshop(), async (page) => {
+  await onPage(workshop(), async (page, gateway) => {
     await page.waitForSelector('[data-topic="workshop/load"] canvas');
     await page.keyboard.press("/");
     await page.keyboard.type("SPINDLE spe");
@@ -148,6 +148,14 @@ Deno.test("the page filters topics, stands still while paused, and changes the t
     assertEquals(await page.locator(".device:visible").count(), 1);
     await page.fill('input[type="search"]', "");
 
+    await page.getByRole("radio", { name: "15 min" }).check();
+    await grown(page, "received", 1);
+    const asked = gateway.heard.flatMap((message) => message.type === "subscribe" ? [message.from] : []);
+    assertEquals(
+      asked,
+      [{ time: -300_000_000 }, { time: -900_000_000 }],
+      "the past is asked for as it is shown",
+    );
     await page.getByRole("radio", { name: "1 min" }).check();
     await grown(page, "frames", 5);
     await page.getByRole("button", { name: "Pause" }).click();
