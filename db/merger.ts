@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { and, asc, eq, inArray, sql } from "drizzle-orm";
+import { and, asc, eq, inArray, lte, sql } from "drizzle-orm";
 import { decodeBlock } from "./block.ts";
 import { Columns } from "./columns.ts";
 import {
@@ -17,6 +17,7 @@ import {
   SMALL_BYTES,
 } from "./compactor.ts";
 import { unpack } from "./compression.ts";
+import { committedGeneration } from "./meta.ts";
 import { blocks } from "./schema.ts";
 import { type Connection, transaction } from "./sqlite.ts";
 
@@ -52,7 +53,8 @@ export function smallBlocks({ db }: Connection): Map<number, number> {
 }
 
 /** The topic's blocks from its first small one on, in order. */
-function find({ db }: Connection, topic: number): Found[] {
+function find(connection: Connection, topic: number): Found[] {
+  const { db } = connection;
   const first = db.select({ run: blocks.run, offset: blocks.lastOffset }).from(blocks)
     .where(sql`small = 1 and topic = ${topic}`).orderBy(asc(blocks.run), asc(blocks.lastOffset)).limit(1)
     .get();
@@ -65,7 +67,11 @@ function find({ db }: Connection, topic: number): Found[] {
     samples: blocks.samples,
     generation: blocks.generation,
   }).from(blocks)
-    .where(and(eq(blocks.topic, topic), sql`(run, last_offset) >= (${first.run}, ${first.offset})`))
+    .where(and(
+      eq(blocks.topic, topic),
+      sql`(run, last_offset) >= (${first.run}, ${first.offset})`,
+      lte(blocks.generation, committedGeneration(connection)),
+    ))
     .orderBy(asc(blocks.run), asc(blocks.lastOffset)).limit(LOOK_AT).all();
 }
 

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { and, asc, inArray, isNotNull, lt, sql } from "drizzle-orm";
+import { and, asc, inArray, isNotNull, lt, lte, sql } from "drizzle-orm";
 import type { StoreLimits } from "./messages.ts";
-import { addToMeta } from "./meta.ts";
+import { addToMeta, committedGeneration } from "./meta.ts";
 import { blocks, META, producers, sessionEvents, sessions, trimmed } from "./schema.ts";
 import { type Connection, transaction, WAL_BYTES } from "./sqlite.ts";
 
@@ -75,7 +75,10 @@ function removeBlocks(connection: Connection, beforeUs: number): number {
       run: blocks.run,
       lastOffset: blocks.lastOffset,
       samples: blocks.samples,
-    }).from(blocks).where(lt(blocks.maxUs, beforeUs)).orderBy(asc(blocks.maxUs)).limit(ROWS_PER_STEP).all();
+    }).from(blocks)
+      // What a compaction that failed has left behind is still in the chunks: it is not removed, only written anew.
+      .where(and(lt(blocks.maxUs, beforeUs), lte(blocks.generation, committedGeneration(connection))))
+      .orderBy(asc(blocks.maxUs)).limit(ROWS_PER_STEP).all();
     if (old.length === 0) return 0;
     db.delete(blocks).where(inArray(blocks.id, old.map((row) => row.id))).run();
     remember(connection, old.map(({ topic, run, lastOffset }) => ({ topic, run, lastOffset })));
