@@ -6,7 +6,7 @@
  */
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 
-const CHROMIUM = Deno.env.get("TIDEGATE_CHROMIUM") ?? "/usr/bin/chromium";
+const CHROMIUM = Deno.env.get("CHROMIUM_BIN") ?? "/usr/bin/chromium";
 
 const ARGUMENTS = [
   "--no-sandbox",
