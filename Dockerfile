@@ -28,8 +28,8 @@ VOLUME /data
 # Behind a proxy that does TLS, run with -e TIDEGATE_TLS=off -e TIDEGATE_INSECURE_LISTEN=true instead.
 ENV TIDEGATE_LISTEN=0.0.0.0:8080 TIDEGATE_DATA=/data TIDEGATE_TLS=auto
 EXPOSE 8080
-# doctor takes the same settings from the same environment; it fails when the gateway holds the port but does not
-# answer, when the database cannot be read, or when the disk is full.
-HEALTHCHECK --interval=30s --timeout=10s --start-period=10s CMD ["tidegate", "doctor"]
+# doctor takes the same settings from the same environment; with --running it fails unless a gateway answers and is
+# ready, that is, records.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=10s CMD ["tidegate", "doctor", "--running"]
 ENTRYPOINT ["tidegate"]
 CMD ["serve"]

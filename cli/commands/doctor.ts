@@ -26,6 +26,7 @@ Give it the settings that serve gets: the same flags, environment and config fil
 Examples:
   tidegate doctor
   tidegate doctor --config /etc/tidegate.json
+  tidegate doctor --running                      for a container's health check
   tidegate doctor --listen :443 --tls-cert cert.pem --tls-key key.pem --json
 
 Exits with 1 when a check fails; warnings do not count.`;
@@ -36,6 +37,7 @@ const MARKS = { ok: "ok  ", warn: "warn", fail: "FAIL" } as const;
 export function doctorCommand(context: Context): Command {
   return withSettings(new Command("doctor")).summary("check port, disk, clock, TLS and database")
     .description("Checks settings, data folder, disk, database, port, TLS and clock, and says what to do.")
+    .option("--running", "a gateway must be running and ready: for health checks")
     .option("--json", "print JSON")
     .addHelpText("after", HELP)
     .action(async (options: Record<string, unknown> & { json?: boolean }) => {
@@ -61,6 +63,7 @@ async function examine(context: Context, options: Record<string, unknown>): Prom
   }
   const run = await liveRun(config.data);
   const gateway = run && await checkGateway(run);
+  if (options.running) return [gateway?.finding ?? notRunning(config.data)];
   const nowMs = Date.now();
   return [
     { check: "settings", status: "ok", message: "agree with each other" },
@@ -71,4 +74,9 @@ async function examine(context: Context, options: Record<string, unknown>): Prom
     await checkTls(config, nowMs),
     checkClock(nowMs, gateway?.gatewayMs),
   ];
+}
+
+function notRunning(data: string): Finding {
+  const message = `no gateway answers over ${data}`;
+  return { check: "gateway", status: "fail", message, advice: "start one with `tidegate serve`" };
 }

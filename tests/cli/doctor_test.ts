@@ -94,3 +94,10 @@ Deno.test("checkClock tells an unset clock and one that differs from the gateway
   assertEquals(checkClock(now, now - 1_900).status, "ok");
   assertEquals(checkClock(now, now + 60_000).status, "warn");
 });
+
+Deno.test("doctor --running fails when no gateway runs over the folder", async () => {
+  await withFolder(async (folder) => {
+    const { code, of } = await doctor(["--running", "--data", folder]);
+    assertEquals([code, of("gateway")?.status], [1, "fail"]);
+  });
+});
