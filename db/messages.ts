@@ -78,10 +78,12 @@ export interface WriterStatus {
   error: string | null;
 }
 
-/** What the writer says unasked: its error began, changed or ended. */
-export interface WriterNotice {
-  error: string | null;
-}
+/** What the writer says unasked. */
+export type WriterNotice =
+  /** Its error began, changed or ended. */
+  | { kind: "error"; error: string | null }
+  /** The write-ahead log has grown by a good deal. */
+  | { kind: "grown" };
 
 /** Calls to the writer. */
 export type WriterMethods = {
@@ -114,5 +116,7 @@ export type ReaderMethods = {
     argument: string;
     result: { topic: string; samples: number; firstUs: number; lastUs: number }[];
   };
+  /** Carries the write-ahead log over to the file. */
+  checkpoint: { argument: null; result: null };
   close: { argument: null; result: null };
 };

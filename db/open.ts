@@ -67,9 +67,19 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   makeFolder(options.dir);
   const { dir, startWorker, log = () => {} } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const state: { recorder?: ChunkRecorder } = {};
+  const state: { recorder?: ChunkRecorder; reader?: Client<ReaderMethods> } = {};
+  let checkpointing = false;
   const died = Promise.withResolvers<Error>();
-  const noticed = ({ error }: WriterNotice) => {
+  const noticed = (notice: WriterNotice) => {
+    if (notice.kind === "grown") {
+      if (checkpointing || !state.reader) return;
+      checkpointing = true;
+      const over = () => void (checkpointing = false);
+      // What fails here is left to the writer, which carries the log over itself when it gets too long.
+      state.reader.call("checkpoint", null).then(over, over);
+      return;
+    }
+    const { error } = notice;
     if (error) log("error", `recording has stopped: ${error}`);
     else log("info", "recording goes on");
     if (state.recorder) state.recorder.failing = error !== null;
@@ -86,6 +96,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const opened = await writer.client.call("open", { dir, limits });
     const reader = await connect<ReaderMethods>("reader", startWorker, startReader, log, died.resolve);
     await reader.client.call("open", { dir, epoch: opened.boot.epoch });
+    state.reader = reader.client;
     const warn = (message: string) => log("error", message);
     const commits = new CommitQueue(writer.client, warn);
     const recorder = new ChunkRecorder(
@@ -148,7 +159,7 @@ async function connect<M extends Methods>(
     event.preventDefault?.();
     const error = new Error(`the ${role} worker failed: ${event.message}; restart the gateway`);
     log("error", error.message);
-    noticed?.({ error: error.message });
+    noticed?.({ kind: "error", error: error.message });
     client.fail(error);
     ready.reject(error);
     died(error);

@@ -1,6 +1,7 @@
 /**
  * The one reader: answers what the main thread asks, from a connection that cannot change anything. Runs in a
- * worker, or in this thread where there is none. Long answers are worked on in turns.
+ * worker, or in this thread where there is none. Long answers are worked on in turns. Carries the write-ahead log
+ * over too, which the writer cannot wait for.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import { type Handlers, type Port, serve, Transferring } from "./rpc.ts";
 import { SampleSource } from "./sample_source.ts";
 import { readSeries } from "./series.ts";
 import { findSession, listSessionEvents, listSessions, listSessionTopics } from "./session_queries.ts";
-import { DATABASE_FILE, openForReading } from "./sqlite.ts";
+import { DATABASE_FILE, openForCheckpoints, openForReading } from "./sqlite.ts";
 
 /** Lets the messages that have come in go first. */
 const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
@@ -35,6 +36,7 @@ export function startReader(port: Port): void {
     session: (id) => findSession(opened().db, opened().gateway, id),
     sessionEvents: (id) => listSessionEvents(opened().db, id),
     sessionTopics: (id) => listSessionTopics(opened().db, opened().source, id),
+    checkpoint: () => opened().checkpoint(),
     close: () => {
       reader?.close();
       reader = undefined;
@@ -48,12 +50,14 @@ class Reader {
   readonly source: SampleSource;
   readonly gateway: string;
   readonly #run: number;
+  readonly #log: ReturnType<typeof openForCheckpoints>;
   #replays = new Map<number, Replay>();
   #next = 1;
 
   /** `epoch` is the current one, `<gateway>.<run>`. */
   constructor(dir: string, epoch: string) {
     this.source = new SampleSource(openForReading(`${dir}/${DATABASE_FILE}`));
+    this.#log = openForCheckpoints(`${dir}/${DATABASE_FILE}`);
     const dot = epoch.lastIndexOf(".");
     this.gateway = epoch.slice(0, dot);
     this.#run = Number(epoch.slice(dot + 1));
@@ -85,7 +89,13 @@ class Reader {
     return null;
   }
 
+  checkpoint(): null {
+    this.#log.checkpoint();
+    return null;
+  }
+
   close(): void {
+    this.#log.close();
     this.source.connection.raw.close();
   }
 }

@@ -8,7 +8,7 @@ import { and, asc, inArray, isNotNull, lt, lte, sql } from "drizzle-orm";
 import type { StoreLimits } from "./messages.ts";
 import { addToMeta, committedGeneration } from "./meta.ts";
 import { blocks, META, producers, sessionEvents, sessions, trimmed } from "./schema.ts";
-import { type Connection, transaction, WAL_BYTES } from "./sqlite.ts";
+import { type Connection, transaction } from "./sqlite.ts";
 
 /** Rows removed in one transaction. */
 const ROWS_PER_STEP = 32;
@@ -39,9 +39,17 @@ function usedBytes(connection: Connection): number {
   return (pages - free) * pageBytes;
 }
 
+/** Largest write-ahead log where there is no limit of size, or a large one. */
+const MAX_WAL_BYTES = 64 * 1024 * 1024;
+
+/** Bytes at which the writer itself carries the write-ahead log over, should the reader's thread not keep up. */
+export function walBytes({ maxBytes }: StoreLimits): number {
+  return maxBytes > 0 ? Math.min(MAX_WAL_BYTES, maxBytes / 4) : MAX_WAL_BYTES;
+}
+
 /** Bytes that the database itself may take, beside its write-ahead log. */
-function allowedBytes({ maxBytes }: StoreLimits): number {
-  return maxBytes * FILL - WAL_BYTES;
+function allowedBytes(limits: StoreLimits): number {
+  return limits.maxBytes * FILL - walBytes(limits);
 }
 
 /** Whether the data has outgrown the limit of size. */

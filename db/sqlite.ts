@@ -15,8 +15,8 @@ const PAGE_BYTES = 8192;
 /** How long a statement waits for another connection's lock, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000;
 
-/** Bytes that the write-ahead log is cut back to after a checkpoint. */
-export const WAL_BYTES = 8 * 1024 * 1024;
+/** Bytes that the write-ahead log is cut back to when it starts anew. */
+const WAL_KEPT_BYTES = 8 * 1024 * 1024;
 
 /** Drizzle over one connection. */
 export type Drizzle = ReturnType<typeof drizzle<Record<never, never>, DatabaseSync>>;
@@ -77,15 +77,18 @@ export function explain(error: unknown, path: string): string {
 }
 
 /** Opens the file for the one writer, making it where there is none. @throws with advice when that fails. */
-export function openForWriting(path: string, synchronous: "normal" | "full"): Connection {
+export function openForWriting(
+  path: string,
+  synchronous: "normal" | "full",
+  walBytes: number = WAL_KEPT_BYTES,
+): Connection {
   return attempt(path, () => {
     const raw = new DatabaseSync(path);
     raw.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
     raw.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL`);
     raw.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}`);
-    raw.exec(
-      `PRAGMA journal_size_limit = ${WAL_BYTES}; PRAGMA wal_autocheckpoint = ${WAL_BYTES / PAGE_BYTES}`,
-    );
+    raw.exec(`PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`);
+    raw.exec(`PRAGMA wal_autocheckpoint = ${Math.floor(walBytes / PAGE_BYTES)}`);
     raw.exec("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384; PRAGMA foreign_keys = OFF");
     return { raw, db: drizzle({ client: raw }), path };
   });
@@ -98,6 +101,19 @@ export function openForReading(path: string): Connection {
     raw.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
     raw.exec("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384; PRAGMA mmap_size = 268435456");
     return { raw, db: drizzle({ client: raw }), path };
+  });
+}
+
+/**
+ * Opens the file to carry the write-ahead log over to it from another thread than the writer's: that waits for
+ * the disk, on a busy one for hundreds of milliseconds, and commits go on meanwhile.
+ */
+export function openForCheckpoints(path: string): { checkpoint(): void; close(): void } {
+  return attempt(path, () => {
+    const raw = new DatabaseSync(path);
+    raw.exec("PRAGMA busy_timeout = 0; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0");
+    const statement = raw.prepare("PRAGMA wal_checkpoint(PASSIVE)");
+    return { checkpoint: () => void statement.all(), close: () => raw.close() };
   });
 }
 

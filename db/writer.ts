@@ -23,7 +23,7 @@ import type {
 } from "./messages.ts";
 import { addToMeta, metaValue } from "./meta.ts";
 import { migrate } from "./migrate.ts";
-import { isTooLarge, MIN_MAX_BYTES, trim } from "./retention.ts";
+import { isTooLarge, MIN_MAX_BYTES, trim, walBytes } from "./retention.ts";
 import { type Handlers, type Port, serve, Transferring } from "./rpc.ts";
 import { blocks, chunks, META, producers } from "./schema.ts";
 import {
@@ -48,6 +48,15 @@ const MAX_CHUNK_AGE_MS = 600_000;
 
 /** How often the limits of age and size are looked at, in milliseconds. */
 const TRIM_INTERVAL_MS = 10_000;
+
+/** The write-ahead log is carried over when it has grown by about this much. */
+const CHECKPOINT_BYTES = 8 * 1024 * 1024;
+
+/** What a commit adds to the write-ahead log beside its samples: some pages. */
+const COMMIT_BYTES = 32_768;
+
+/** What a step of tidying adds to it, at a guess. */
+const STEP_BYTES = 262_144;
 
 interface Pending {
   changes: Change[];
@@ -96,6 +105,7 @@ class Writer {
   #retry: ReturnType<typeof setTimeout> | undefined;
   #job: Generator<void> | undefined;
   #turn: ReturnType<typeof setTimeout> | undefined;
+  #grown = 0;
   #chunks = 0;
   #chunkBytes = 0;
   #oldestChunkMs = Infinity;
@@ -112,7 +122,11 @@ class Writer {
     this.limits = checked(limits);
     this.#lock = lockFolder(dir);
     try {
-      this.#connection = openForWriting(`${dir}/${DATABASE_FILE}`, limits.synchronous);
+      this.#connection = openForWriting(
+        `${dir}/${DATABASE_FILE}`,
+        limits.synchronous,
+        walBytes(this.limits),
+      );
     } catch (error) {
       this.#lock.release();
       throw error;
@@ -210,10 +224,19 @@ class Writer {
       if (chunk.events > 0) this.#putProducers(raw);
       addToMeta(this.#connection, META.committedSamples, chunk.samples);
     });
+    this.#grow((chunk?.length ?? 0) + COMMIT_BYTES);
     if (!chunk) return;
     this.#chunks++;
     this.#chunkBytes += chunk.length;
     if (this.#oldestChunkMs === Infinity) this.#oldestChunkMs = Date.now();
+  }
+
+  /** Counts, roughly, what goes into the write-ahead log, and says when it is time to carry it over. */
+  #grow(bytes: number): void {
+    this.#grown += bytes;
+    if (this.#grown < CHECKPOINT_BYTES) return;
+    this.#grown = 0;
+    this.notify({ kind: "grown" });
   }
 
   /** Stores the last sequence of each producer in the chunk. */
@@ -231,7 +254,7 @@ class Writer {
   #report(error: string | null): void {
     if (error === this.#error) return;
     this.#error = error;
-    this.notify({ error });
+    this.notify({ kind: "error", error });
   }
 
   /** What has to be tidied up next. */
@@ -269,6 +292,7 @@ class Writer {
 
   #takeTurn(): void {
     this.#turn = undefined;
+    if (this.#job) this.#grow(STEP_BYTES);
     const goesOn = this.#attempt(() => this.#job?.next().done === false);
     if (goesOn) this.#turn = setTimeout(() => this.#takeTurn(), 0);
     else {
