@@ -112,6 +112,10 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
   }
 
   sweep(nowMs: number): void {
+    this.#guard(() => this.#sweep(nowMs));
+  }
+
+  #sweep(nowMs: number): void {
     if (this.#stage.at === "open") this.#lookAtBacklog(nowMs);
     if (this.#stage.at !== "open") return;
     this.#wakeReaders();
@@ -145,8 +149,10 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
 
   #fallBehind(subscription: Subscription): void {
     if (subscription.behind || this.#stage.at !== "open") return;
+    const { record } = this.#stage;
     subscription.fallBehind();
-    this.#stage.record.event("behind", {
+    if (!subscription.behind) return;
+    record.event("behind", {
       subscription: subscription.id,
       waiting: this.transport.bufferedBytes,
     });

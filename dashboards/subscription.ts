@@ -68,6 +68,10 @@ export class Subscription implements FeedMember {
     this.#begin(request.from ?? "snapshot");
   }
 
+  get #ended(): boolean {
+    return this.#phase.at === "ended";
+  }
+
   /** Whether it is behind and has an outbox. */
   get behind(): boolean {
     return this.#phase.at === "behind";
@@ -103,7 +107,10 @@ export class Subscription implements FeedMember {
     const { context } = this.parts;
     const feed = context.feeds.privateNumber();
     const outbox = new Outbox(this.#options.patterns, feed, (topic) => this.announce([topic]));
+    const { feed: former } = this.#phase;
     this.#leave(this.#phase);
+    if (this.#ended) return; // the peer refused what it was still due
+    former.waiting((sample) => outbox.sample(sample));
     context.hub.listen(outbox);
     this.#phase = { at: "behind", outbox, feed, reading: false };
     this.parts.send({ type: "subscribed", id: this.id, feed, live: false });
@@ -174,8 +181,8 @@ export class Subscription implements FeedMember {
   /** Synchronous from the announcement to the join, so that no sample comes in between. */
   #goLive(before: () => void): void {
     const { context } = this.parts;
-    if (this.#phase.at === "ended") return;
-    const feed = context.feeds.acquire(this.#options);
+    if (this.#ended) return;
+    const feed = context.feeds.acquire(this.#options, this.transport);
     const first = this.#phase.at === "catching_up" && this.#firstFeed === 0;
     if (first) {
       this.#firstFeed = feed.number;
@@ -183,6 +190,7 @@ export class Subscription implements FeedMember {
       this.parts.announce(context.hub.matching(this.#options.patterns));
     }
     before();
+    if (this.#ended) return context.feeds.release(feed); // the peer refused the snapshot
     if (!first) this.parts.send({ type: "subscribed", id: this.id, feed: feed.number, live: true });
     feed.join(this);
     this.#phase = { at: "live", feed, skippedAtJoin: feed.skippedByRate };
@@ -241,8 +249,9 @@ export class Subscription implements FeedMember {
   }
 
   #batch(bytes: Uint8Array, samples: number): void {
-    if (this.transport.send(bytes, "control")) this.sent(samples);
-    else this.parts.refused();
+    if (this.transport.send(bytes, "control")) return this.sent(samples);
+    this.parts.refused();
+    this.end(); // it may have come up only now, so that its session does not know it yet
   }
 
   #gap(

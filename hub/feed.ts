@@ -46,10 +46,12 @@ export class Feed implements PatternListener {
   readonly #writer: BatchWriter;
   readonly #scheduler: FlushScheduler;
   readonly #latest: LatestValues | undefined;
+  readonly #transports = new Set<Transport>();
   readonly #intervalMs: number;
   #sentMs = -Infinity;
   #waiting = false;
   #marked = false;
+  #joining = false;
 
   constructor(
     /** Number that its batches carry. */
@@ -65,10 +67,24 @@ export class Feed implements PatternListener {
     this.#latest = options.maxHz === undefined ? undefined : new LatestValues();
   }
 
+  /** Whether somebody receives it, or is just about to. */
+  get inUse(): boolean {
+    return this.#joining || this.members.size > 0;
+  }
+
+  /** Whether one of its members is behind this transport. */
+  serves(transport: Transport): boolean {
+    return this.#transports.has(transport);
+  }
+
   /** Adds a member. Samples from now on reach it; what waits goes to the others first. */
   join(member: FeedMember): void {
+    // Sending may turn the last other member away, which must not take the feed from under this one.
+    this.#joining = true;
     this.#send();
+    this.#joining = false;
     this.members.add(member);
+    this.#transports.add(member.transport);
     this.#group.add(member.transport);
   }
 
@@ -76,8 +92,14 @@ export class Feed implements PatternListener {
   leave(member: FeedMember): void {
     if (!this.members.has(member)) return;
     this.#send();
-    this.members.delete(member);
+    if (!this.members.delete(member)) return; // that turned it away
+    this.#transports.delete(member.transport);
     this.#group.delete(member.transport);
+  }
+
+  /** Lends the samples that a thinned feed holds back until its next turn. */
+  waiting(take: (sample: BorrowedSample) => void): void {
+    this.#latest?.each(take);
   }
 
   sample(sample: BorrowedSample): void {
@@ -167,21 +189,31 @@ export class FeedRegistry {
     return ++this.#lastNumber;
   }
 
-  /** The feed for these options; all who ask with equal ones share it. */
-  acquire(options: FeedOptions): Feed {
-    const key = `${options.maxHz ?? ""}\n${options.patterns.key}`;
-    let feed = this.#feeds.get(key);
-    if (!feed) {
-      feed = new Feed(++this.#lastNumber, options, { group: this.newGroup(), scheduler: this.scheduler });
-      this.#feeds.set(key, feed);
-      this.hub.listen(feed);
+  /**
+   * The feed for these options; all who ask with equal ones share it. Not those behind one transport: it takes
+   * part in a broadcast once, and what one of them leaves or begins anew with would be the others' too.
+   */
+  acquire(options: FeedOptions, transport: Transport): Feed {
+    const wanted = `${options.maxHz ?? ""}\n${options.patterns.key}`;
+    for (let copy = 0;; copy++) {
+      const key = `${copy}\n${wanted}`;
+      const feed = this.#feeds.get(key);
+      if (feed?.serves(transport)) continue;
+      return feed ?? this.#open(key, options);
     }
+  }
+
+  #open(key: string, options: FeedOptions): Feed {
+    const parts = { group: this.newGroup(), scheduler: this.scheduler };
+    const feed = new Feed(++this.#lastNumber, options, parts);
+    this.#feeds.set(key, feed);
+    this.hub.listen(feed);
     return feed;
   }
 
   /** Lets go of a feed that has no members left. */
   release(feed: Feed): void {
-    if (feed.members.size > 0) return;
+    if (feed.inUse) return;
     for (const [key, one] of this.#feeds) if (one === feed) this.#feeds.delete(key);
     this.hub.unlisten(feed);
   }

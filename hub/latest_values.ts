@@ -53,6 +53,11 @@ export class LatestValues {
     }
   }
 
+  /** Lends every waiting sample and keeps it. */
+  each(take: (sample: BorrowedSample) => void): void {
+    for (const slot of this.#full) take(slot);
+  }
+
   /** Forgets everything. */
   clear(): void {
     for (const slot of this.#full) slot.full = false;
