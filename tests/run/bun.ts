@@ -8,6 +8,24 @@ import { output } from "./process.ts";
 /** The version of npm's `bun` package. */
 export const BUN_VERSION = "1.4.5";
 
+/** Folder of the names by which tests start the runtimes; below node_modules, which nobody keeps. */
+const TOOLS = "node_modules/.cache/tidegate-tools";
+
+/**
+ * Makes a folder in which `deno` and `bun` are these runtimes, to be put in front of the PATH: on a machine with
+ * Node alone neither is on it.
+ *
+ * @returns its absolute path.
+ */
+export async function linkRuntimes(bun: string): Promise<string> {
+  await Deno.mkdir(TOOLS, { recursive: true });
+  for (const [name, target] of [["bun", bun], ["deno", Deno.execPath()]] as const) {
+    await Deno.remove(`${TOOLS}/${name}`).catch(() => {});
+    await Deno.symlink(target, `${TOOLS}/${name}`);
+  }
+  return await Deno.realPath(TOOLS);
+}
+
 /** Where the npm client puts packages that are run without being installed is its own affair: ask it. */
 function fromNpm(): Promise<string | undefined> {
   return output("npm", ["exec", "--yes", `--package=bun@${BUN_VERSION}`, "--call=command -v bun"]);
