@@ -1,0 +1,186 @@
+/**
+ * The flow of a {@link FlowJob}: publish at a fixed rate, count and time every delivery.
+ *
+ * @module
+ */
+import process from "node:process";
+import { cpuSeconds, memoryBytes, threadTimes } from "../proc.ts";
+import type { Client, Publisher, Subscriber } from "./client.ts";
+import { Histogram } from "./histogram.ts";
+import type { FlowJob, FlowResult } from "./job.ts";
+
+/** Samples in one write when a publisher sends as fast as it can. */
+const FLOOD_PER_WRITE = 64;
+
+/** A publisher that floods waits while more than this is unsent, in bytes. */
+const FLOOD_BUFFERED_BYTES = 65_536;
+
+/** Time for what is under way at the end to arrive, in milliseconds. */
+const DRAIN_MS = 500;
+
+/** Subscribers that connect at a time. */
+const CONNECT_AT_A_TIME = 20;
+
+const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** What is counted while it flows. */
+class Counts {
+  sent = 0;
+  delivered = 0;
+  measuring = false;
+  readonly latency = new Histogram();
+  readonly lateness = new Histogram();
+  #view: DataView | undefined;
+  #of: ArrayBufferLike | undefined;
+
+  /** A sample arrived at a subscriber that reads. */
+  readonly arrived = (bytes: Uint8Array, start: number): void => {
+    this.delivered++;
+    if (this.measuring) this.latency.add(performance.now() - this.stamp(bytes, start));
+  };
+
+  stamp(bytes: Uint8Array, start: number): number {
+    if (this.#of !== bytes.buffer) {
+      this.#of = bytes.buffer;
+      this.#view = new DataView(bytes.buffer);
+    }
+    return this.#view!.getFloat64(bytes.byteOffset + start, true);
+  }
+}
+
+/** Moments at which the measurement begins and ends. */
+class Snapshot {
+  readonly atMs = performance.now();
+  readonly load = process.cpuUsage();
+  readonly cpu: number;
+  readonly threads: ReturnType<typeof threadTimes>;
+  readonly memory: number;
+  readonly sent: number;
+  readonly delivered: number;
+
+  constructor(pid: number, counts: Counts) {
+    this.cpu = cpuSeconds(pid);
+    this.threads = threadTimes(pid);
+    this.memory = memoryBytes(pid);
+    this.sent = counts.sent;
+    this.delivered = counts.delivered;
+  }
+}
+
+/** Runs a job. */
+export async function runFlow(client: Client, job: FlowJob): Promise<FlowResult> {
+  const counts = new Counts();
+  const publishers: Publisher[] = [];
+  for (let i = 0; i < job.publishers; i++) publishers.push(await client.publisher(i, job));
+  await connectInTurns(job.subscribers - job.stalled, () => client.subscriber(counts.arrived));
+  let stalledAge = 0;
+  const stalled: Subscriber[] = await connectInTurns(
+    job.stalled,
+    () => client.subscriber((bytes, start) => stalledAge = performance.now() - counts.stamp(bytes, start)),
+  );
+  const stop = job.rateHz > 0 ? pace(publishers, job, counts) : flood(publishers, job, counts);
+  await wait(job.warmMs);
+  for (const one of stalled) one.socket.pause();
+  counts.measuring = true;
+  const before = new Snapshot(job.server.pid, counts);
+  await wait(job.measureMs);
+  const after = new Snapshot(job.server.pid, counts);
+  counts.measuring = false;
+  if (stalled.length > 0) {
+    for (const one of stalled) one.socket.resume();
+    await wait(1_000);
+  }
+  stop();
+  await wait(DRAIN_MS);
+  return result(job, counts, before, after, job.stalled > 0 ? stalledAge : undefined);
+}
+
+async function connectInTurns<T>(count: number, connect: () => Promise<T>): Promise<T[]> {
+  const all: T[] = [];
+  while (all.length < count) {
+    const turn = Math.min(CONNECT_AT_A_TIME, count - all.length);
+    all.push(...await Promise.all(Array.from({ length: turn }, connect)));
+  }
+  return all;
+}
+
+/** Sends at the job's rate, each publisher at a phase of its own. */
+function pace(publishers: Publisher[], job: FlowJob, counts: Counts): () => void {
+  const periodMs = 1_000 * job.perWrite / job.rateHz;
+  const startMs = performance.now();
+  const done = new Float64Array(publishers.length);
+  let stopped = false;
+  const step = () => {
+    if (stopped) return;
+    const elapsed = performance.now() - startMs;
+    for (let i = 0; i < publishers.length; i++) {
+      const due = Math.floor((elapsed - periodMs * i / publishers.length) / periodMs);
+      if (done[i]! < due) counts.lateness.add((due - done[i]! - 1) * periodMs);
+      while (done[i]! < due) {
+        done[i]!++;
+        counts.sent += job.perWrite;
+        publishers[i]!.socket.write(publishers[i]!.encode(performance.now(), job.perWrite));
+      }
+    }
+    setTimeout(step, 1);
+  };
+  step();
+  return () => stopped = true;
+}
+
+/** Sends as fast as the server reads. */
+function flood(publishers: Publisher[], job: FlowJob, counts: Counts): () => void {
+  let stopped = false;
+  const count = Math.max(1, Math.min(FLOOD_PER_WRITE, Math.floor(FLOOD_BUFFERED_BYTES / job.bytes)));
+  const step = () => {
+    if (stopped) return;
+    for (const publisher of publishers) {
+      if (publisher.socket.writableLength > FLOOD_BUFFERED_BYTES) continue;
+      counts.sent += count;
+      publisher.socket.write(publisher.encode(performance.now(), count));
+    }
+    setImmediate(step);
+  };
+  step();
+  return () => stopped = true;
+}
+
+function result(
+  job: FlowJob,
+  counts: Counts,
+  before: Snapshot,
+  after: Snapshot,
+  stalledAge: number | undefined,
+): FlowResult {
+  const { latency, lateness } = counts;
+  const seconds = (after.atMs - before.atMs) / 1_000;
+  const threads: Record<string, number> = {};
+  let waited = 0;
+  for (const [id, { name, cpu, waited: until }] of after.threads) {
+    const former = before.threads.get(id);
+    waited += until - (former?.waited ?? 0);
+    threads[name] = (threads[name] ?? 0) + cpu - (former?.cpu ?? 0);
+  }
+  const load = (after.load.user + after.load.system - before.load.user - before.load.system) / 1e6;
+  return {
+    seconds,
+    sent: after.sent - before.sent,
+    delivered: after.delivered - before.delivered,
+    expectedInAll: counts.sent * (job.subscribers - job.stalled),
+    deliveredInAll: counts.delivered,
+    serverCpu: after.cpu - before.cpu,
+    serverThreads: Object.fromEntries(Object.entries(threads).filter(([, cpu]) => cpu > seconds / 100)),
+    serverWaited: waited,
+    serverMemoryBefore: before.memory,
+    serverMemoryAfter: after.memory,
+    loadCpu: load,
+    lateness: { p50: lateness.quantile(0.5), p99: lateness.quantile(0.99) },
+    latency: {
+      p50: latency.quantile(0.5),
+      p99: latency.quantile(0.99),
+      p999: latency.quantile(0.999),
+      max: latency.max,
+    },
+    ...(stalledAge === undefined ? {} : { stalledAge }),
+  };
+}

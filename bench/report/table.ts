@@ -1,0 +1,101 @@
+/**
+ * The rows as text.
+ *
+ * @module
+ */
+import type { Figure, Row } from "./row.ts";
+
+/** How a figure is named and written. */
+interface Column {
+  title: string;
+  write(value: number): string;
+}
+
+const whole = (value: number) => Math.round(value).toLocaleString("en-US");
+const ms = (value: number) => value < 10 ? value.toFixed(2) : value.toFixed(0);
+const percent = (value: number) => `${Math.round(value * 100)} %`;
+
+/** Figures in the order in which the table shows them. */
+export const COLUMNS: Record<string, Column> = {
+  perCpuSecond: { title: "deliveries per CPU s", write: whole },
+  samplesPerCpuSecond: { title: "samples per CPU s", write: whole },
+  deliveriesPerSecond: { title: "deliveries/s", write: whole },
+  p50: { title: "p50 ms", write: ms },
+  p99: { title: "p99 ms", write: ms },
+  cpuShare: { title: "CPU", write: percent },
+  waitedShare: { title: "waited", write: percent },
+  loadShare: { title: "load", write: percent },
+  memoryMiB: { title: "MiB", write: whole },
+  kibEach: { title: "KiB each", write: (value) => value.toFixed(1) },
+  connectsPerSecond: { title: "connects/s", write: whole },
+  startMs: { title: "start ms", write: whole },
+  firstStartMs: { title: "first start ms", write: whole },
+  queryMs: { title: "query ms", write: (value) => value.toFixed(1) },
+  firstQueryMs: { title: "first query ms", write: whole },
+  stalledAge: { title: "slow one's age ms", write: whole },
+};
+
+/** Half of the spread of the repeats, as a share of the middle; empty when there was one repeat. */
+function spread({ median, min, max }: Figure): string {
+  if (min === max || median === 0) return "";
+  return ` ±${Math.round(100 * (max - min) / 2 / median)} %`;
+}
+
+/** The cells of some rows of one workload: a head and a line for each. */
+export function cells(rows: Row[]): string[][] {
+  const keys = Object.keys(COLUMNS).filter((key) => rows.some((row) => row.figures[key] !== undefined));
+  const differ = new Set(rows.map((row) => row.parameters)).size > 1;
+  const head = ["server", ...keys.map((key) => COLUMNS[key]!.title), ...differ ? ["parameters"] : []];
+  const lines = rows.map((row) => [
+    row.server,
+    ...keys.map((key) => {
+      const figure = row.figures[key];
+      return figure
+        ? COLUMNS[key]!.write(figure.median) + (key === "perCpuSecond" ? spread(figure) : "")
+        : "–";
+    }),
+    ...differ ? [row.parameters] : [],
+  ]);
+  return [head, ...lines];
+}
+
+/** All rows, a table for each workload, with targets and notes below. */
+export function table(rows: Row[]): string {
+  const out: string[] = [];
+  for (const [workload, some] of Map.groupBy(rows, (row) => row.workload)) {
+    const same = new Set(some.map((row) => row.parameters)).size === 1;
+    out.push("", `${workload}${same ? `: ${some[0]!.parameters}` : ""}`);
+    const all = cells(some);
+    const widths = all[0]!.map((_, i) => Math.max(...all.map((line) => line[i]!.length)));
+    for (const line of all) {
+      out.push(
+        `  ${
+          line.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join("  ")
+        }`,
+      );
+    }
+    for (const { server, targets, notes } of some) {
+      for (const { text, met } of targets) out.push(`  ${met ? "met   " : "MISSED"} ${server}: ${text}`);
+      for (const note of notes) out.push(`  note   ${server}: ${note}`);
+    }
+  }
+  return out.join("\n");
+}
+
+/** The rows as tables in Markdown. */
+export function markdown(rows: Row[]): string {
+  const out: string[] = [];
+  for (const [workload, some] of Map.groupBy(rows, (row) => row.workload)) {
+    const same = new Set(some.map((row) => row.parameters)).size === 1;
+    const [head, ...lines] = cells(some);
+    out.push(`### ${workload}`, "", ...same ? [`${some[0]!.parameters}.`, ""] : []);
+    const line = (one: string[]) => `| ${one.join(" | ")} |`;
+    out.push(line(head!), line(head!.map((_, i) => i === 0 ? "---" : "--:")), ...lines.map(line), "");
+    for (const { server, targets, notes } of some) {
+      for (const { text, met } of targets) out.push(`- ${met ? "met" : "**missed**"}: ${server}, ${text}`);
+      for (const note of notes) out.push(`- ${server}: ${note}`);
+    }
+    if (some.some((row) => row.targets.length + row.notes.length > 0)) out.push("");
+  }
+  return out.join("\n");
+}

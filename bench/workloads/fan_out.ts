@@ -1,0 +1,81 @@
+/**
+ * Fan-out: ten devices, each sample its own message, to fifty dashboards.
+ *
+ * @module
+ */
+import { compare, type Effort, flow } from "../measure.ts";
+import type { Row, Target } from "../report/row.ts";
+import { GATEWAYS, PEERS, type Server } from "../servers.ts";
+
+const OURS = Object.values(GATEWAYS);
+
+function servers(effort: Effort): Server[] {
+  const { nats, mosquitto, mosquittoWebSocket, aedes } = PEERS;
+  return effort.quick
+    ? [GATEWAYS.deno, GATEWAYS.bun, nats, mosquittoWebSocket]
+    : [...OURS, nats, mosquitto, mosquittoWebSocket, aedes];
+}
+
+/** A target of so many times what a peer does in a CPU second. */
+function times(row: Row, rows: Row[], peer: Server, factor: number): Target[] {
+  const theirs = rows.find((one) => one.server === peer.name)?.figures["perCpuSecond"];
+  const own = row.figures["perCpuSecond"];
+  if (!theirs || !own) return [];
+  const ratio = own.median / theirs.median;
+  return [{
+    text: `deliveries per CPU second at least ${factor} x ${peer.name}: ${ratio.toFixed(1)} x`,
+    met: ratio >= factor,
+  }];
+}
+
+/** A target of at most so many milliseconds. */
+export function atMost(row: Row, name: string, words: string, limit: number, unit = "ms"): Target[] {
+  const figure = row.figures[name];
+  if (!figure) return [];
+  return [{
+    text: `${words} at most ${limit} ${unit}: ${figure.median.toFixed(unit === "ms" ? 1 : 0)} ${unit}`,
+    met: figure.median <= limit,
+  }];
+}
+
+function nothingLost(row: Row): Target[] {
+  const lost = row.figures["lost"];
+  return lost ? [{ text: `every delivery accounted for: ${lost.max} missing`, met: lost.max === 0 }] : [];
+}
+
+/** 1,000 samples a second of each device: 500,000 deliveries a second. */
+export async function heavy(effort: Effort): Promise<Row[]> {
+  const { rows } = await compare("fan-out, heavy", servers(effort), flow(10, 1_000, 64, 50), effort);
+  for (const row of rows) {
+    if (!OURS.some((one) => one.name === row.server)) continue;
+    row.targets.push(
+      ...times(row, rows, PEERS.nats, row.server === GATEWAYS.deno.name ? 2 : 3),
+      ...nothingLost(row),
+      ...atMost(row, "p50", "p50", 3),
+      ...atMost(row, "p99", "p99", 8),
+    );
+  }
+  return rows;
+}
+
+/** 200 samples a second of each device: 100,000 deliveries a second, the rate at which latency is judged too. */
+export async function light(effort: Effort): Promise<Row[]> {
+  const { rows } = await compare("fan-out, light", servers(effort), flow(10, 200, 64, 50), effort);
+  for (const row of rows) {
+    if (!OURS.some((one) => one.name === row.server)) continue;
+    row.targets.push(
+      ...times(row, rows, PEERS.nats, 2),
+      ...times(row, rows, PEERS.mosquittoWebSocket, 4),
+      ...nothingLost(row),
+      ...atMost(row, "p50", "p50", 1.5),
+      ...atMost(row, "p99", "p99", 5),
+    );
+  }
+  return rows;
+}
+
+/** As fast as each server goes. */
+export async function saturation(effort: Effort): Promise<Row[]> {
+  const once = effort.quick ? { ...effort, repeats: 1, measureMs: 2_000 } : effort;
+  return (await compare("saturation", servers(effort), flow(10, 0, 64, 50), once)).rows;
+}

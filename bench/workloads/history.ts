@@ -1,0 +1,133 @@
+/**
+ * One hour of one topic out of millions of samples, thinned to 1,000 points, beside plain SQLite rows.
+ *
+ * @module
+ */
+import { openStore } from "../../db/open.ts";
+import { Topic } from "../../hub/topic.ts";
+import type { Effort } from "../measure.ts";
+import { figure, type Row } from "../report/row.ts";
+import { GATEWAYS, startGateway } from "../servers.ts";
+import { askRows, buildRows } from "./plain_rows.ts";
+
+const TOPICS = 100;
+const PERIOD_US = 100_000;
+const HOUR_US = 3_600e6;
+const POINTS = 1_000;
+const START_US = 1_750_000_000_000_000;
+const TARGET_MS = 150;
+
+/** Samples that may wait for the disk while the recording is built. */
+const FLUSH_EVERY = 100_000;
+
+/** The recording lies in the past and is larger than what a gateway keeps by default. */
+const KEEP_ALL = ["--retention-max-age", "off", "--retention-max-bytes", "off"];
+
+/** Where the recordings are kept from one benchmark to the next. */
+const FOLDER = new URL("../../dist/bench/", import.meta.url).pathname;
+
+/** A wave with noise: what a sensor sends. */
+export function value(topic: number, i: number): number {
+  return 20 + topic + Math.sin(i / 500) + Math.fround(((i * 7_919 + topic * 104_729) % 1_000) / 10_000);
+}
+
+/** The query against each form, cold and warm, and against rows. */
+export async function history(effort: Effort): Promise<Row[]> {
+  const samples = effort.quick ? 10_000_000 : 100_000_000;
+  const data = `${FOLDER}recording-${samples / 1e6}m`;
+  const each = samples / TOPICS;
+  await once(data, () => buildRecording(data, each, effort));
+  const fromUs = START_US + Math.floor(each / 2) * PERIOD_US;
+  const rows: Row[] = [];
+  const name = `one of ${TOPICS} topics, one hour (36,000 samples) of ${
+    samples / 1e6
+  } million, ${POINTS} points`;
+  for (const server of [GATEWAYS.deno, GATEWAYS.bun]) {
+    effort.progress(`history: ${server.name}`);
+    const running = await startGateway(server.program, server.args, { data, more: KEEP_ALL });
+    const { host, port, token } = running.address;
+    const times: number[] = [];
+    for (let i = 0; i < 11; i++) {
+      const query = `from=${fromUs}&to=${fromUs + HOUR_US}&maxPoints=${POINTS}`;
+      const url = `http://${host}:${port}/v1/topics/${encodeURIComponent(`dev/t${10 + i}`)}/history?${query}`;
+      const startMs = performance.now();
+      const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+      const { total, points }: { total: number; points: unknown[] } = await answer.json();
+      times.push(performance.now() - startMs);
+      if (total < 36_000 || points.length > POINTS) {
+        throw new Error(`wrong answer: ${total}, ${points.length}`);
+      }
+    }
+    await running.stop();
+    rows.push(historyRow(server.name, name, times, true));
+  }
+  const file = `${FOLDER}rows-${samples / 1e6}m.sqlite`;
+  await once(
+    file,
+    () => Promise.resolve(buildRows(file, TOPICS, each, START_US, PERIOD_US)),
+    () => effort.progress(`history: writing ${samples / 1e6} million plain rows (kept for the next time)`),
+  );
+  rows.push(historyRow("SQLite rows, indexed", name, askRows(file, fromUs, HOUR_US, POINTS), false));
+  return rows;
+}
+
+function historyRow(server: string, parameters: string, times: number[], ours: boolean): Row {
+  const queryMs = figure(times.slice(1));
+  const text = `under ${TARGET_MS} ms: ${queryMs.median.toFixed(0)} ms`;
+  return {
+    workload: "history",
+    server,
+    parameters,
+    figures: { queryMs, firstQueryMs: figure(times.slice(0, 1)) },
+    targets: ours ? [{ text, met: queryMs.median < TARGET_MS }] : [],
+    notes: [],
+  };
+}
+
+/** Makes what is not there yet; what was made only in part is made again. */
+async function once(path: string, make: () => Promise<void>, tell: () => void = () => {}): Promise<void> {
+  const mark = `${path}.done`;
+  try {
+    await Deno.stat(mark);
+    return;
+  } catch {
+    tell();
+  }
+  await Deno.mkdir(FOLDER, { recursive: true });
+  await Deno.remove(path, { recursive: true }).catch(() => {});
+  await make();
+  await Deno.writeTextFile(mark, "");
+}
+
+async function buildRecording(dir: string, each: number, effort: Effort): Promise<void> {
+  effort.progress(`history: recording ${each * TOPICS / 1e6} million samples (kept for the next time)`);
+  const store = await openStore({ dir });
+  const topics = Array.from({ length: TOPICS }, (_, i) => {
+    const description = {
+      name: `dev/t${i}`,
+      deliveryClass: "state",
+      encoding: "f64",
+      writable: false,
+    } as const;
+    const topic = new Topic(i + 1, description, store.boot.epoch);
+    store.recorder.define(topic);
+    return topic;
+  });
+  const bytes = new Uint8Array(8);
+  const view = new DataView(bytes.buffer);
+  let waiting = 0;
+  for (let i = 0; i < each; i++) {
+    for (const [t, topic] of topics.entries()) {
+      view.setFloat64(0, value(t, i), true);
+      const timeUs = START_US + i * PERIOD_US + t;
+      const sample = { topic, offset: ++topic.lastOffset, timeUs, session: 1, bytes, start: 0, end: 8 };
+      if (!store.recorder.state(sample)) throw new Error("the recording is full");
+    }
+    if ((waiting += TOPICS) < FLUSH_EVERY) continue;
+    waiting = 0;
+    await store.recorder.flush();
+  }
+  await store.recorder.flush();
+  await store.maintain();
+  await store.close();
+}

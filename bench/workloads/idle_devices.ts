@@ -1,0 +1,40 @@
+/**
+ * Thousands of devices that are connected and silent.
+ *
+ * @module
+ */
+import { type Effort, idle } from "../measure.ts";
+import { figure, type Row } from "../report/row.ts";
+import { GATEWAYS } from "../servers.ts";
+
+/** Devices that connect before memory is first looked at. */
+const BEFORE = 200;
+
+/** Memory of one silent device. */
+export async function idleDevices(effort: Effort): Promise<Row[]> {
+  const devices = effort.quick ? 1_000 : 5_000;
+  const rows: Row[] = [];
+  for (const [server, limit] of [[GATEWAYS.deno, 30], [GATEWAYS.bun, 8]] as const) {
+    effort.progress(`idle devices: ${server.name}`);
+    const running = await server.start();
+    try {
+      const result = await idle(running, devices, BEFORE);
+      const each = (result.memoryAfter - result.memoryBefore) / 1_024 / devices;
+      rows.push({
+        workload: "idle devices",
+        server: server.name,
+        parameters: `${devices} devices with one channel each`,
+        figures: {
+          kibEach: figure([each]),
+          connectsPerSecond: figure([devices / result.connectSeconds]),
+          memoryMiB: figure([result.memoryAfter / 1_048_576]),
+        },
+        targets: [{ text: `at most ${limit} KB a device: ${each.toFixed(1)} KB`, met: each <= limit }],
+        notes: [],
+      });
+    } finally {
+      await running.stop();
+    }
+  }
+  return rows;
+}
