@@ -94,7 +94,7 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
   closed(info: TransportClosed): void {
     const code = closeCode(info.code);
     const lost = code === undefined && info.code !== 1005;
-    this.#finish(code?.name ?? (lost ? "connection_lost" : "normal"), lost);
+    this.#finish(code?.name ?? (lost ? "connection_lost" : "normal"), code?.reconnect ?? lost);
   }
 
   ping(): void {
@@ -192,6 +192,7 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
       case "subscribe":
         return this.#subscribe(this.#open(message.type), message);
       case "unsubscribe":
+        this.#open(message.type);
         this.#subscriptions.get(message.id)?.end();
         this.#subscriptions.delete(message.id);
         return this.#send({ type: "unsubscribed", id: message.id });
@@ -312,10 +313,10 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
       if (error instanceof ProtocolError) {
         this.context.counters.add("protocol_errors", error.close.name);
         this.#send({ type: "error", code: error.close.name, message: error.message.slice(0, 1000) });
-        this.end(error.close, error.message);
+        this.#closeWith(error.close, error.message, error.close.reconnect);
       } else {
         this.context.fault(`dashboard session ${this.sessionId}`, error);
-        this.end(CLOSE.internal, "internal error");
+        this.#closeWith(CLOSE.internal, "internal error", true);
       }
     }
   }

@@ -222,7 +222,16 @@ export class ChunkRecorder implements Recorder {
       const topic = this.#topics.get(reader.topic);
       if (!topic) continue;
       const sample: BorrowedSample = { topic, offset, timeUs, session, bytes, start, end };
-      for (const listener of this.#listeners) listener(sample, producer, sequence);
+      for (const listener of this.#listeners) this.#tellOne(listener, sample, producer, sequence);
+    }
+  }
+
+  /** What one listener throws must not keep the next events, which are on disk, from everybody. */
+  #tellOne(listener: EventCommitted, sample: BorrowedSample, producer: string, sequence: number): void {
+    try {
+      listener(sample, producer, sequence);
+    } catch (error) {
+      this.log(`a committed event of ${sample.topic.name} was not delivered: ${(error as Error).stack}`);
     }
   }
 }

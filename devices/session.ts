@@ -22,7 +22,7 @@ import { Tally } from "../hub/tally.ts";
 import type { Topic } from "../hub/topic.ts";
 import type { Watched } from "../transport/liveness.ts";
 import type { Transport, TransportClosed, TransportHandlers } from "../transport/transport.ts";
-import { ChannelTable, declarationProblem, describe } from "./channel_table.ts";
+import { ChannelTable, declarationProblem, describe, type DeviceChannel } from "./channel_table.ts";
 import { ClockSync } from "./clock_sync.ts";
 import type { DeviceContext, EnrolmentTicket } from "./context.ts";
 import type { LiveDevice } from "./directory.ts";
@@ -126,7 +126,7 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
   closed(info: TransportClosed): void {
     const code = Object.values(CLOSE).find((entry) => entry.code === info.code);
     const lost = code === undefined && info.code !== 1005;
-    this.#finish(code?.name ?? (lost ? "connection_lost" : "normal"), lost);
+    this.#finish(code?.name ?? (lost ? "connection_lost" : "normal"), code?.reconnect ?? lost);
   }
 
   ping(): void {
@@ -172,6 +172,7 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
       case "advertise":
         return this.#advertise(this.#open(message.type), message);
       case "unadvertise":
+        this.#open(message.type);
         return this.#unadvertise(message);
       case "result":
         return this.#result(this.#open(message.type), message);
@@ -302,6 +303,8 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
         continue;
       }
       const topic = this.context.hub.define(describe(open.device, declaration));
+      this.#retire(this.#channels.get(declaration.channel));
+      this.#retire(this.#channels.get(this.#numbers.get(topic) ?? -1));
       const event = topic.description.deliveryClass === "event";
       const writable = topic.description.writable;
       const { recorder } = this.context;
@@ -316,8 +319,8 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
       };
       this.#channels.set(channel);
       accepted.push({ channel: channel.number, topic: topic.name, ...(event && !writable ? { last } : {}) });
-      if (writable) this.#numbers.set(topic, channel.number);
-      else open.uplink.advertised(channel);
+      this.#numbers.set(topic, channel.number);
+      if (!writable) open.uplink.advertised(channel);
     }
     open.record.event("advertised", {
       channels: accepted.length,
@@ -325,18 +328,21 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
     });
     for (const text of inMessages("advertised", "channels", accepted)) this.transport.send(text, "control");
     for (const { channel: number } of accepted) {
-      const channel = this.#channels.get(number)!;
-      if (channel.writable) this.context.downlink.attach(channel.topic, this);
+      const channel = this.#channels.get(number);
+      if (channel?.writable) this.context.downlink.attach(channel.topic, this);
     }
   }
 
   #unadvertise({ channels }: Message<"unadvertise">): void {
-    for (const number of channels) {
-      const channel = this.#channels.get(number);
-      if (!channel) continue;
-      this.#channels.delete(number);
-      if (channel.writable) this.context.downlink.detach(channel.topic, this);
-    }
+    for (const number of channels) this.#retire(this.#channels.get(number));
+  }
+
+  /** A number, or a topic, that is given another meaning gives up its former one. */
+  #retire(channel: DeviceChannel | undefined): void {
+    if (!channel) return;
+    this.#channels.delete(channel.number);
+    this.#numbers.delete(channel.topic);
+    if (channel.writable) this.context.downlink.detach(channel.topic, this);
   }
 
   #acked(frame: Uint8Array): void {
@@ -384,10 +390,10 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
       if (error instanceof ProtocolError) {
         this.context.counters.add("protocol_errors", error.close.name);
         this.#send({ type: "error", code: error.close.name, message: error.message.slice(0, 1000) });
-        this.end(error.close, error.message);
+        this.#closeWith(error.close, error.message, error.close.reconnect);
       } else {
         this.context.fault(`device session ${this.device}`, error);
-        this.end(CLOSE.internal, "internal error");
+        this.#closeWith(CLOSE.internal, "internal error", true);
       }
     }
   }

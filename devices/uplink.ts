@@ -7,7 +7,7 @@ import { encodeAck } from "../protocol/ack.ts";
 import { BatchReader } from "../protocol/batch.ts";
 import { CLOSE } from "../protocol/close_codes.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { MAX_UNACKED_BYTES } from "../protocol/limits.ts";
+import { MAX_SEQUENCE, MAX_UNACKED_BYTES } from "../protocol/limits.ts";
 import type { Clock } from "../hub/clock.ts";
 import type { CommitListener, Hub } from "../hub/hub.ts";
 import type { BorrowedSample } from "../hub/sample.ts";
@@ -21,6 +21,9 @@ export type ClockMode = "gateway" | "device" | "arrival";
 
 /** How far ahead of the gateway's clock a sample may be stamped, in microseconds: what an NTP-kept clock stays within. */
 const MAX_AHEAD_US = 1_000_000;
+
+/** Leaps over lost events end here: offsets are at most 2^53 - 1, and the events to come need some. */
+const MAX_SKIPPED_OFFSET = MAX_SEQUENCE - 2 ** 40;
 
 /** Shared by all sessions: a batch is read to its end before the next one begins. */
 const reader = new BatchReader();
@@ -92,7 +95,7 @@ export class Uplink {
       } else if (sequence !== 0 && sequence <= channel.lastSequence) {
         tally.drop("old_state");
       } else {
-        channel.lastSequence = sequence;
+        if (sequence !== 0) channel.lastSequence = sequence;
         hub.publish(channel.topic, timeUs, session, frame, reader.start, reader.end);
       }
     }
@@ -120,10 +123,7 @@ export class Uplink {
       );
     }
     const lost = sequence - channel.lastSequence - 1;
-    if (lost > 0) {
-      hub.skip(channel.topic, lost);
-      tally.drop("lost_by_device", lost);
-    }
+    if (lost > 0) this.#skip(channel.topic, sequence, lost);
     const offset = hub.publishEvent(
       channel.topic,
       timeUs,
@@ -135,13 +135,26 @@ export class Uplink {
       sequence,
     );
     if (offset === 0) {
+      hub.skip(channel.topic, -lost);
       throw new ProtocolError(
         CLOSE.overloaded,
         "the recording cannot take more events now; send them again later",
       );
     }
+    if (lost > 0) tally.drop("lost_by_device", lost);
     channel.lastSequence = sequence;
     this.#unackedBytes += size;
+  }
+
+  /** Leaves out the offsets of events that the device has lost. */
+  #skip(topic: Topic, sequence: number, lost: number): void {
+    if (topic.lastOffset + lost > MAX_SKIPPED_OFFSET) {
+      throw new ProtocolError(
+        CLOSE.limitExceeded,
+        `sequence ${sequence} on ${topic.name} leaps over ${lost} events, and offsets end at ${MAX_SEQUENCE}; count from 1, one by one`,
+      );
+    }
+    this.#parts.hub.skip(topic, lost);
   }
 
   #time(stampedUs: number, nowUs: number): number {
@@ -149,7 +162,8 @@ export class Uplink {
     const timeUs = this.#parts.mode === "device"
       ? this.#parts.clockSync.toGateway(stampedUs, nowUs)
       : stampedUs;
-    if (timeUs <= nowUs + MAX_AHEAD_US) return Math.max(0, timeUs);
+    // Not 0: a batch that begins with that time has none for any of its samples.
+    if (timeUs <= nowUs + MAX_AHEAD_US) return Math.max(1, timeUs);
     this.#parts.tally.drop("time_ahead_corrected");
     return nowUs;
   }
@@ -160,9 +174,12 @@ export class Uplink {
     this.#toAck.add(channel);
     if (underWay) return;
     queueMicrotask(() => {
-      const acks = [...this.#toAck].map((one) => ({ channel: one.number, sequence: one.committedSequence }));
+      const { channels, sendAck } = this.#parts;
+      const acks = [...this.#toAck]
+        .filter((one) => channels.get(one.number) === one) // the number may stand for another topic by now
+        .map((one) => ({ channel: one.number, sequence: one.committedSequence }));
       this.#toAck.clear();
-      this.#parts.sendAck(encodeAck(acks));
+      if (acks.length > 0) sendAck(encodeAck(acks));
     });
   }
 

@@ -171,7 +171,8 @@ export class Hub {
 
   /** The recorder's word that an event is on disk. */
   committed(sample: BorrowedSample, producer: string, sequence: number): void {
-    this.#deliver(sample);
+    // Not when the topic has become one of state meanwhile, and has gone on.
+    if (sample.offset > sample.topic.deliveredOffset) this.#deliver(sample);
     this.#commits.get(sample.topic)?.(sample, producer, sequence);
   }
 
@@ -185,7 +186,10 @@ export class Hub {
     if (this.#commits.get(topic) === listener) this.#commits.delete(topic);
   }
 
-  /** Leaves out `count` offsets of an event topic that its source has lost; listeners are told before the next event. */
+  /**
+   * Leaves out `count` offsets of an event topic that its source has lost; listeners are told before the next
+   * event. Below 0 takes that back when the event behind them was not taken.
+   */
   skip(topic: Topic, count: number): void {
     topic.lastOffset += count;
   }
