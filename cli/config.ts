@@ -5,6 +5,7 @@
  * @module
  */
 import { z } from "zod";
+import { iceServer, ipAddress, maskIceServer, portRange } from "./rtc_setting.ts";
 import { address, duration, formatAddress, list, origin, orOff, setting, size, toggle } from "./setting.ts";
 import { exactDuration, exactSize } from "./units.ts";
 
@@ -67,6 +68,35 @@ export const configSchema = z.strictObject({
       show: showDuration,
     }),
   }),
+  rtc: z.strictObject({
+    enabled: setting(toggle(), {
+      help: "let sessions move to WebRTC data channels where they can",
+      value: "true|false",
+    }),
+    iceServers: setting(list(iceServer()), {
+      help: "STUN and TURN servers, separated by commas: stun:HOST:PORT, turn:USER:PASSWORD@HOST:PORT",
+      value: "URLS",
+      show: (value: string[]) => value.map(maskIceServer).join(","),
+    }),
+    turnSecret: setting(z.string({ error: "expected a text" }).min(1).optional(), {
+      help: "secret shared with the TURN servers (coturn's static-auth-secret)",
+      value: "SECRET",
+      secret: true,
+    }),
+    portRange: setting(portRange().optional(), {
+      help: "UDP ports to use; any free one without it",
+      value: "FIRST-LAST",
+      show: (value: readonly [number, number] | undefined) => value?.join("-") ?? "any",
+    }),
+    advertise: setting(list(ipAddress()), {
+      help: "addresses by which peers reach this machine through NAT, separated by commas",
+      value: "ADDRESSES",
+    }),
+    addresses: setting(list(ipAddress()), {
+      help: "use only these of the machine's addresses, separated by commas",
+      value: "ADDRESSES",
+    }),
+  }),
   log: z.strictObject({
     level: setting(
       z.enum(["trace", "debug", "info", "warning", "error"], {
@@ -97,6 +127,10 @@ export const CONFIG_DEFAULTS: Readonly<Record<string, unknown>> = {
   "limits.idleTimeout": "30s",
   "limits.resumeWithin": "1m",
   "limits.flush": "5ms",
+  "rtc.enabled": true,
+  "rtc.iceServers": [],
+  "rtc.advertise": [],
+  "rtc.addresses": [],
   "log.level": "info",
   "log.format": "text",
 };

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { RtcSettings } from "../rtc/settings.ts";
 import type { WebSocketClass } from "./open_sockets.ts";
 
 /** How to encrypt. */
@@ -24,6 +25,8 @@ export interface GatewaySettings {
   /** null lifts the limit. */
   retention: { maxBytes: number | null; maxAgeMs: number | null };
   limits: { idleTimeoutMs: number; resumeWithinMs: number; flushMs: number };
+  /** The WebRTC transport; null switches it off. */
+  rtc: RtcSettings | null;
 }
 
 /** A gateway that is listening. */

@@ -59,7 +59,7 @@ export function settingsOf(schema: z.ZodObject, prefix = ""): Setting[] {
 }
 
 /** A text that `read` understands; `wanted` completes the message when it does not. */
-function textual<T>(read: (text: string) => T | undefined, wanted: string) {
+export function textual<T>(read: (text: string) => T | undefined, wanted: string) {
   return z.string({ error: `expected ${wanted}` }).transform((text, context) => {
     const value = read(text);
     if (value === undefined) {
@@ -119,7 +119,7 @@ const SWITCH_WORDS: Readonly<Record<string, boolean>> = {
 };
 
 /** A list: an array in the config file, separated by commas elsewhere. */
-export function list<S extends z.ZodType<string, string>>(item: S) {
+export function list<S extends z.ZodType<unknown, string>>(item: S) {
   return z.preprocess(
     (value) =>
       typeof value === "string" ? value.split(",").map((part) => part.trim()).filter(Boolean) : value,

@@ -6,12 +6,14 @@
 import { BatchReader, FRAME } from "../protocol/batch.ts";
 import { parseToDashboard, type ToDashboard, type Welcome } from "../protocol/control.ts";
 import { RESUME_WITHIN_MS } from "../protocol/limits.ts";
+import { type RawLane, StateInlet } from "../protocol/state_lane.ts";
 import { matchesAny, patternProblem } from "../protocol/topics.ts";
 import { type Backoff, DEFAULT_BACKOFF } from "./backoff.ts";
 import { endpointUrl, PATHS, subprotocols } from "./endpoint.ts";
 import { type Environment, environment } from "./environment.ts";
 import { ClosedError } from "./errors.ts";
 import type { ChannelInfo, Sample } from "./sample.ts";
+import type { LaneListener } from "./lane_dialer.ts";
 import { Session } from "./session.ts";
 import { reportFault, type Status, type StatusListener } from "./status.ts";
 import { type SkippedCounts, type SubscribeOptions, Subscription } from "./subscription.ts";
@@ -89,7 +91,8 @@ export class Dashboard implements Disposable {
       hello: () => options.client === undefined ? {} : { client: options.client },
       opened: (welcome) => this.#opened(welcome),
       text: (text) => this.#message(parseToDashboard(text)),
-      binary: (bytes) => this.#batch(bytes),
+      binary: (bytes) => void this.#batch(bytes),
+      laneOpened: (lane) => this.#laneOpened(lane, env),
       lost: () => this.#lost(),
       closed: (error) => this.#closed(error),
     }, { env, dial: () => dial, backoff: { ...DEFAULT_BACKOFF, ...options.backoff } });
@@ -248,12 +251,31 @@ export class Dashboard implements Disposable {
     else this.#feeds.delete(subscription.feed);
   }
 
-  #batch(bytes: Uint8Array): void {
-    if (bytes[0] === FRAME.ack) return;
+  #laneOpened(lane: RawLane, env: Environment): LaneListener {
+    const timers = {
+      nowMs: () => env.nowUs() / 1_000,
+      later: (task: () => void, ms: number) => env.timer(task, ms),
+    };
+    const inlet = new StateInlet(lane, timers, (batch) => this.#placeable(batch) && this.#batch(batch));
+    return { message: (bytes) => inlet.message(bytes), closed: () => inlet.close() };
+  }
+
+  /** Whether feed and channels are known; on the lane a batch can overtake what announces them. */
+  #placeable(batch: Uint8Array): boolean {
+    const reader = this.#reader;
+    reader.open(batch);
+    if (!this.#feeds.has(reader.feed)) return false;
+    while (reader.next()) if (!this.#byNumber.has(reader.channel)) return false;
+    return true;
+  }
+
+  /** Hands a batch to its subscriptions; always true. */
+  #batch(bytes: Uint8Array): true {
+    if (bytes[0] === FRAME.ack) return true;
     const reader = this.#reader;
     reader.open(bytes);
     const subscriptions = this.#feeds.get(reader.feed);
-    if (!subscriptions) return;
+    if (!subscriptions) return true;
     while (reader.next()) {
       const channel = this.#byNumber.get(reader.channel);
       if (!channel) continue;
@@ -266,6 +288,7 @@ export class Dashboard implements Disposable {
         }
       }
     }
+    return true;
   }
 
   #message(message: ToDashboard): void {

@@ -6,7 +6,9 @@
 import { decodeAck } from "../protocol/ack.ts";
 import { FRAME } from "../protocol/batch.ts";
 import { parseToDevice, type ToDevice, type Welcome } from "../protocol/control.ts";
+import type { LaneMove } from "../protocol/lane_health.ts";
 import { MAX_PAYLOAD_BYTES } from "../protocol/limits.ts";
+import { type RawLane, StateOutlet } from "../protocol/state_lane.ts";
 import { DEFAULT_BACKOFF } from "./backoff.ts";
 import { ChannelRegistry } from "./channel_registry.ts";
 import type {
@@ -24,6 +26,7 @@ import { endpointUrl, PATHS, subprotocols } from "./endpoint.ts";
 import { type Environment, environment } from "./environment.ts";
 import { ClosedError, RefusedError } from "./errors.ts";
 import { EventLane } from "./event_lane.ts";
+import type { LaneListener } from "./lane_dialer.ts";
 import { Session } from "./session.ts";
 import { StateLane } from "./state_lane.ts";
 import { reportFault, type Status, type StatusListener } from "./status.ts";
@@ -91,6 +94,7 @@ export class Device implements AsyncDisposable {
       text: (text) => this.#message(parseToDevice(text)),
       binary: (bytes) => this.#binary(bytes),
       beforeExchange: () => this.#uplink.flush(),
+      laneOpened: (lane) => this.#laneOpened(lane),
       lost: () => this.#lost(),
       closed: (error) => this.#closed(error),
       enrolled: (device, token) => options.onEnrolled?.(device, token),
@@ -279,6 +283,29 @@ export class Device implements AsyncDisposable {
     this.#uplink.attach(transport, welcome.limits.maxMessageBytes);
     this.#events.attach(welcome.limits.maxUnackedBytes);
     this.#registry.attach();
+  }
+
+  #laneOpened(lane: RawLane): LaneListener {
+    const timers = {
+      nowMs: () => this.#env.nowUs() / 1_000,
+      later: (task: () => void, ms: number) => this.#env.timer(task, ms),
+    };
+    const outlet = new StateOutlet(lane, timers, (move) => this.#moved(outlet, move));
+    return {
+      message: (bytes) => outlet.message(bytes),
+      closed: (cause) => {
+        const wasUp = outlet.up;
+        outlet.close();
+        if (wasUp) this.#moved(outlet, { to: "websocket", cause });
+      },
+    };
+  }
+
+  #moved(outlet: StateOutlet, move: LaneMove): void {
+    if (move.to === "webrtc") this.#states.up(outlet);
+    else this.#states.down((number) => this.#registry.get(number));
+    this.#session.moved(move);
+    this.#pump();
   }
 
   #lost(): void {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { PeerConnectionConstructor } from "./rtc_types.ts";
+
 /** The part of the browser's `WebSocket` that the SDK uses. */
 export interface WebSocketLike {
   binaryType: string;
@@ -22,6 +24,8 @@ export type WebSocketConstructor = new (url: string, protocols: string[]) => Web
 /** The SDK's surroundings. */
 export interface Environment {
   WebSocket: WebSocketConstructor;
+  /** Without one, samples stay on the WebSocket. Browsers have it; elsewhere a package's can be put in. */
+  RTCPeerConnection?: PeerConnectionConstructor | undefined;
   /** Microseconds since 1970 by a clock that never steps back while the program runs. */
   nowUs(): number;
   /** Calls `callback` after `delayMs`; the returned function stops that. */
@@ -44,6 +48,11 @@ function defaultWebSocket(): WebSocketConstructor {
     );
   }
   return found as WebSocketConstructor;
+}
+
+function defaultPeerConnection(): PeerConnectionConstructor | undefined {
+  const found: unknown = (globalThis as { RTCPeerConnection?: unknown }).RTCPeerConnection;
+  return typeof found === "function" ? found as PeerConnectionConstructor : undefined;
 }
 
 function systemNowUs(): number {
@@ -75,6 +84,9 @@ function randomName(): string {
 export function environment(overrides: Partial<Environment> = {}): Environment {
   return {
     WebSocket: overrides.WebSocket ?? defaultWebSocket(),
+    RTCPeerConnection: "RTCPeerConnection" in overrides
+      ? overrides.RTCPeerConnection
+      : defaultPeerConnection(),
     nowUs: overrides.nowUs ?? systemNowUs,
     timer: overrides.timer ?? systemTimer,
     afterTurn: overrides.afterTurn ?? queueMicrotask,

@@ -20,6 +20,7 @@ export type {
   WriteInfo,
 } from "./device_channel.ts";
 export type { Environment, WebSocketConstructor, WebSocketLike } from "./environment.ts";
+export type { DataChannelLike, PeerConnectionConstructor, PeerConnectionLike } from "./rtc_types.ts";
 export { BufferFullError, ClosedError, DroppedError, RefusedError, UnknownOutcomeError } from "./errors.ts";
 export type { OverflowPolicy } from "./event_lane.ts";
 export { type ChannelInfo, Sample } from "./sample.ts";

@@ -14,13 +14,16 @@ import {
   type Welcome,
 } from "../protocol/control.ts";
 import { ProtocolError } from "../protocol/errors.ts";
+import type { LaneMove } from "../protocol/lane_health.ts";
+import type { RawLane } from "../protocol/state_lane.ts";
 import { IDLE_TIMEOUT_MS, PING_INTERVAL_MS } from "../protocol/limits.ts";
 import { type Backoff, backoffMs, closeName, mayReconnect } from "./backoff.ts";
 import { GatewayClock } from "./clock.ts";
 import type { Environment } from "./environment.ts";
 import { ClosedError } from "./errors.ts";
+import { LaneDialer, type LaneListener } from "./lane_dialer.ts";
 import { type Status, StatusBoard } from "./status.ts";
-import type { ClientTransport, Dial, Lane } from "./transport.ts";
+import type { ClientTransport, Dial, Lane, TransportKind } from "./transport.ts";
 
 /** Messages that mean the same to devices and dashboards; the session handles them. */
 export type SharedMessage =
@@ -38,6 +41,8 @@ export interface SessionRole {
   binary(bytes: Uint8Array): void;
   /** A clock exchange is about to be sent. Its answer confirms everything sent before: what is gathered should go now. */
   beforeExchange?(): void;
+  /** A state lane is open beside the connection. */
+  laneOpened(lane: RawLane): LaneListener;
   /** The connection is gone; `opened` follows if another comes. */
   lost(): void;
   /** No other connection comes. */
@@ -66,6 +71,9 @@ const FIRST_EXCHANGES = 4;
 /** Apart by this, in milliseconds, so that they do not queue behind one another. */
 const FIRST_EXCHANGE_INTERVAL_MS = 100;
 
+/** Where every session begins. */
+const ON_WEBSOCKET = { transport: "websocket", cause: "every session begins on the WebSocket" } as const;
+
 interface Resume {
   session: string;
   token: string;
@@ -93,12 +101,22 @@ export class Session {
   #bye: { code: number; reason: string; reconnect: boolean } | undefined;
   #stopTimer: () => void = () => {};
   #stopOnline: () => void;
+  #lanes: LaneDialer;
+  #way: { transport: TransportKind; cause: string } = ON_WEBSOCKET;
 
   constructor(role: SessionRole, options: SessionOptions) {
     this.#role = role;
     this.#options = options;
     this.#env = options.env;
-    this.#stopOnline = options.env.onOnline(() => this.retryNow());
+    this.#stopOnline = options.env.onOnline(() => {
+      this.retryNow();
+      this.#lanes.retryNow();
+    });
+    this.#lanes = new LaneDialer(options.env, {
+      send: (message) => this.send(message),
+      opened: (lane) => this.#laneOpened(lane),
+      failed: (cause) => this.#wayIs({ transport: "websocket", cause: `no WebRTC: ${cause}` }),
+    });
   }
 
   /** Starts the first attempt; apart from the constructor so that the role is complete before it is called. */
@@ -158,6 +176,12 @@ export class Session {
     this.#transport?.send(frame, lane);
   }
 
+  /** This side's state samples take another way from here on. */
+  moved({ to, cause }: LaneMove): void {
+    this.send({ type: "moved", to, cause: cause.slice(0, 1000) });
+    this.#wayIs({ transport: to, cause });
+  }
+
   /** Cuts the wait before the next attempt short; does nothing in any other state. */
   retryNow(): void {
     if (this.board.status.state === "waiting") this.#connect();
@@ -206,9 +230,9 @@ export class Session {
       case "answer":
       case "candidate":
       case "reject":
-        // this side never offers; the gateway's offer is answered so that it need not wait for its deadline
-        if (message.type === "offer") this.send({ type: "reject", reason: "WebRTC is not supported here" });
-        return;
+        return this.#lanes.message(message);
+      case "moved":
+        return this.#wayIs({ transport: message.to, cause: message.cause });
       default:
         message satisfies never;
     }
@@ -275,7 +299,29 @@ export class Session {
     this.#exchangesLeft = FIRST_EXCHANGES;
     this.#stopTimer();
     this.#schedule(() => this.#beat(), FIRST_EXCHANGE_INTERVAL_MS);
+    this.#way = ON_WEBSOCKET;
     this.#role.opened(welcome, transport);
+    this.#tellOpen();
+    if (welcome.iceServers && this.#welcome === welcome) this.#lanes.start(welcome.iceServers);
+  }
+
+  #laneOpened(lane: RawLane): LaneListener {
+    const listener = this.#role.laneOpened(lane);
+    return {
+      message: (bytes) => {
+        try {
+          listener.message(bytes);
+        } catch (error) {
+          if (!(error instanceof ProtocolError)) throw error;
+          this.#lost(error.close.code, `the gateway broke the protocol: ${error.message}`);
+        }
+      },
+      closed: (cause) => listener.closed(cause),
+    };
+  }
+
+  #wayIs(way: { transport: TransportKind; cause: string }): void {
+    this.#way = way;
     this.#tellOpen();
   }
 
@@ -284,7 +330,8 @@ export class Session {
     this.board.set({
       state: "open",
       session: this.#welcome.session,
-      transport: this.#transport.kind,
+      transport: this.#way.transport,
+      transportCause: this.#way.cause,
       roundTripMs: (this.clock.roundTripUs ?? 0) / 1000,
       clockErrorMs: this.clock.errorUs(this.#env.nowUs()) / 1000,
       resumed: this.#welcome.resumed,
@@ -353,6 +400,7 @@ export class Session {
     const wasOpen = this.#welcome !== undefined;
     this.#transport = undefined;
     this.#welcome = undefined;
+    this.#lanes.stop(reason);
     transport?.close(code, reason);
     if (wasOpen && this.#env.nowUs() - this.#openedAtUs >= STABLE_AFTER_MS * 1000) this.#failures = 0;
     if (wasOpen) this.#role.lost();

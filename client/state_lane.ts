@@ -5,6 +5,9 @@
  *
  * @module
  */
+import { MAX_STATE_PAYLOAD_BYTES } from "../protocol/limits.ts";
+import type { StateOutlet } from "../protocol/state_lane.ts";
+import type { StateStream } from "../protocol/state_sender.ts";
 import type { ChannelRecord, NewestValue } from "./device_channel.ts";
 import type { Environment } from "./environment.ts";
 import type { Uplink } from "./uplink.ts";
@@ -14,11 +17,16 @@ export class StateLane {
   /** Samples replaced by newer ones before they were sent. */
   conflated = 0;
   #waiting = new Set<ChannelRecord>();
+  /** Those of the waiting whose newest sample may have arrived: it keeps its sequence, so that it is taken once. */
+  #again = new Set<ChannelRecord>();
+  #outlet: StateOutlet | undefined;
+  #pumping = false;
+  #stream: StateStream | undefined;
 
   /** `toGatewayUs` turns our clock's time into the gateway's. */
   constructor(
     private readonly uplink: Uplink,
-    private readonly env: Pick<Environment, "nowUs">,
+    private readonly env: Pick<Environment, "nowUs" | "afterTurn">,
     private readonly toGatewayUs: (localUs: number) => number,
   ) {}
 
@@ -35,20 +43,47 @@ export class StateLane {
     nowUs: number,
   ): boolean {
     const newest = remember(channel, payload, timeUs, local);
-    if (channel.status.state !== "ready" || !this.uplink.free) {
+    if (channel.status.state !== "ready" || !this.#free) {
       if (this.#waiting.has(channel)) this.conflated++;
       else this.#waiting.add(channel);
       return false;
     }
     this.#waiting.delete(channel);
+    this.#again.delete(channel);
     this.#send(channel, newest, payload, nowUs);
     return true;
+  }
+
+  /** A lane beside the connection carries from here on. */
+  up(outlet: StateOutlet): void {
+    this.uplink.flush(); // what was gathered for the connection goes before
+    this.#outlet = outlet;
+    this.#stream = outlet.sender.stream(0);
+  }
+
+  /** It carries no more: what it has not confirmed waits for the connection. */
+  down(channel: (number: number) => ChannelRecord | undefined): void {
+    const stream = this.#stream;
+    if (!stream || !this.#outlet) return;
+    this.#outlet.sender.end(stream);
+    this.#outlet = this.#stream = undefined;
+    for (const slot of stream.unconfirmed()) {
+      const record = channel(slot.channel);
+      if (!record || record.sequence !== slot.offset) continue;
+      this.#waiting.add(record);
+      this.#again.add(record);
+    }
+  }
+
+  /** Whether a sample can be sent now; a lane holds the newest itself while it is busy. */
+  get #free(): boolean {
+    return this.#stream !== undefined || this.uplink.free;
   }
 
   /** Sends what waits, as far as the link and the channels let it. */
   pump(): void {
     for (const channel of this.#waiting) {
-      if (!this.uplink.free) return;
+      if (!this.#free) return;
       if (channel.status.state === "closed" || !channel.newest) this.#waiting.delete(channel);
       else if (channel.status.state === "ready") {
         this.#waiting.delete(channel);
@@ -69,7 +104,23 @@ export class StateLane {
   #send(channel: ChannelRecord, newest: NewestValue, payload: Uint8Array, nowUs: number): void {
     newest.sentUs = nowUs;
     const time = newest.local ? this.toGatewayUs(newest.timeUs) : newest.timeUs;
-    this.uplink.add("state", channel.number, ++channel.sequence, time, payload);
+    const sequence = this.#again.delete(channel) ? channel.sequence : ++channel.sequence;
+    if (this.#stream && this.#outlet && payload.length <= MAX_STATE_PAYLOAD_BYTES) {
+      this.#stream.put(channel.number, sequence, Math.floor(time), payload);
+      this.#pumpSoon(this.#outlet);
+    } else {
+      this.uplink.add("state", channel.number, sequence, time, payload);
+    }
+  }
+
+  /** Samples of one turn share messages. */
+  #pumpSoon(outlet: StateOutlet): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    this.env.afterTurn(() => {
+      this.#pumping = false;
+      outlet.pump();
+    });
   }
 }
 

@@ -21,7 +21,10 @@ export type Status =
   | {
     readonly state: "open";
     readonly session: string;
+    /** What state samples go over at this moment. Everything else goes over the WebSocket. */
     readonly transport: TransportKind;
+    /** Why, in words for people. */
+    readonly transportCause: string;
     /** Last measured. */
     readonly roundTripMs: number;
     /** Bound of the error of the gateway's clock as known here. */

@@ -14,6 +14,7 @@ import type { Resumption } from "../hub/resumption.ts";
 import type { EndableSession, SessionLog, SessionRecord } from "../hub/session_log.ts";
 import type { Tally } from "../hub/tally.ts";
 import type { TopicWriter } from "../hub/writing.ts";
+import type { NegotiateLanes } from "../transport/lane.ts";
 import type { Liveness } from "../transport/liveness.ts";
 import type { DashboardDirectory } from "./directory.ts";
 
@@ -43,7 +44,10 @@ export interface DashboardContext {
   /** Milliseconds that a new connection has for its `hello`. */
   helloTimeoutMs: number;
   gateway: string;
-  iceServers?: Welcome["iceServers"];
+  /** STUN and TURN servers for a peer, credentials made anew each time. */
+  iceServers?: (peer: string) => Welcome["iceServers"];
+  /** Sets state lanes up; without it peers' offers are rejected. */
+  lanes?: NegotiateLanes;
   resumption: Resumption<ResumableDashboard>;
   directory: DashboardDirectory;
   writer: TopicWriter;

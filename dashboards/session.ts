@@ -9,17 +9,22 @@ import {
   type DashboardMessage,
   parseDashboardMessage,
   PROTOCOL_VERSION,
+  type SignallingMessage,
   type ToDashboard,
+  type Welcome,
 } from "../protocol/control.ts";
 import { ProtocolError } from "../protocol/errors.ts";
+import type { LaneMove } from "../protocol/lane_health.ts";
 import { MAX_SUBSCRIPTIONS } from "../protocol/limits.ts";
 import { inMessages } from "../protocol/split.ts";
 import { patternProblem } from "../protocol/topics.ts";
 import type { Principal } from "../hub/access.ts";
 import { newResumeToken } from "../hub/resumption.ts";
 import type { SessionRecord } from "../hub/session_log.ts";
+import { StateOutbox } from "../hub/state_outbox.ts";
 import { Tally } from "../hub/tally.ts";
 import type { Topic } from "../hub/topic.ts";
+import { type LaneHandlers, type LaneNegotiation, NO_LANES, type StateLane } from "../transport/lane.ts";
 import type { Watched } from "../transport/liveness.ts";
 import type { Transport, TransportClosed, TransportHandlers } from "../transport/transport.ts";
 import { Backlog } from "./backlog.ts";
@@ -54,6 +59,9 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
   readonly #announced = new Map<number, string>();
   readonly #helloTimer: ReturnType<typeof setTimeout>;
   readonly #stopRevoked: () => void;
+  #negotiation: LaneNegotiation | undefined;
+  #outbox: StateOutbox | undefined;
+  #lane: StateLane | undefined;
   #waiters: ((open: boolean) => void)[] = [];
   #reportedMs = 0;
   #totalsMs = 0;
@@ -124,7 +132,9 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
     for (const subscription of this.#subscriptions.values()) subscription.report();
     if (nowMs - this.#totalsMs < TOTALS_EVERY_MS) return;
     this.#totalsMs = nowMs;
-    this.#stage.record.totals(this.#stage.tally.totals(this.transport.traffic));
+    const outbox = this.#outbox;
+    if (outbox?.up) this.#stage.tally.roundTripUs = Math.round(outbox.sender.health.roundTripMs * 1_000);
+    this.#stage.record.totals(this.#stage.tally.totals(this.transport.traffic, this.#lane?.traffic));
   }
 
   #lookAtBacklog(nowMs: number): void {
@@ -208,9 +218,51 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
       case "answer":
       case "candidate":
       case "reject":
-        return this.#send({ type: "reject", reason: "this gateway has no WebRTC transport" });
+        return this.#signal(this.#open(message.type), message);
+      case "moved":
+        return; // a dashboard has no samples to move
       default:
         message satisfies never;
+    }
+  }
+
+  #signal(open: OpenStage, message: SignallingMessage): void {
+    const { lanes } = this.context;
+    if (!lanes) return this.#send({ type: "reject", reason: NO_LANES });
+    this.#negotiation ??= lanes({
+      remote: this.transport.remote,
+      send: (answer) => this.#send(answer),
+      opened: (lane) => this.#laneOpened(open, lane),
+      event: (kind, detail) => open.record.event(kind, detail),
+    });
+    this.#negotiation.message(message);
+  }
+
+  #laneOpened(open: OpenStage, lane: StateLane): LaneHandlers {
+    const { scheduler } = this.context.feeds;
+    const outbox = new StateOutbox(lane, scheduler, (move) => this.#moved(open, move));
+    this.#outbox = outbox;
+    this.#lane = lane;
+    return {
+      message: (bytes) => this.#guard(() => outbox.message(bytes)),
+      closed: (cause) => {
+        const wasUp = outbox.up;
+        outbox.close();
+        open.tally.retire(lane.traffic);
+        if (this.#outbox === outbox) this.#outbox = this.#lane = undefined;
+        if (wasUp) this.#moved(open, { to: "websocket", cause });
+      },
+    };
+  }
+
+  #moved(open: OpenStage, { to, cause }: LaneMove): void {
+    if (this.#stage.at !== "open") return;
+    open.record.event("moved", { to, cause });
+    open.record.describe({ transport: to });
+    this.#send({ type: "moved", to, cause: cause.slice(0, 1000) });
+    for (const subscription of this.#subscriptions.values()) {
+      if (to === "webrtc") subscription.moveUp();
+      else subscription.moveDown();
     }
   }
 
@@ -253,8 +305,13 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
       time: context.clock.nowUs(),
       limits: context.limits,
       rights: { read: [...principal.read], write: [...principal.write] },
-      ...(context.iceServers === undefined ? {} : { iceServers: context.iceServers }),
+      ...this.#iceServers(),
     });
+  }
+
+  #iceServers(): Pick<Welcome, "iceServers"> {
+    const iceServers = this.context.iceServers?.(this.sessionId);
+    return iceServers === undefined ? {} : { iceServers };
   }
 
   #subscribe(open: OpenStage, request: Message<"subscribe">): void {
@@ -281,6 +338,7 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
       transport: this.transport,
       backlog: this.#backlog,
       tally: open.tally,
+      lane: () => this.#outbox?.up ? this.#outbox : undefined,
       readable: this.principal.read,
       send: (message) => this.#send(message),
       announce: (topics, epoch) => this.#announce(topics, epoch),
@@ -340,6 +398,7 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
     for (const subscription of this.#subscriptions.values()) subscription.end();
     for (const wake of this.#waiters) wake(false);
     this.#waiters = [];
+    this.#negotiation?.close();
     if (stage.at === "open") this.#finishOpen(stage, name, resumable, detail);
   }
 

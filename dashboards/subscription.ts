@@ -9,17 +9,20 @@ import type { GapReason, Subscribe, ToDashboard } from "../protocol/control.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
 import { type Feed, FEED_BATCH_BYTES, type FeedMember, type FeedOptions } from "../hub/feed.ts";
 import { PatternSet } from "../hub/pattern.ts";
+import type { StateOutbox } from "../hub/state_outbox.ts";
 import type { Tally } from "../hub/tally.ts";
 import type { Topic } from "../hub/topic.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Backlog } from "./backlog.ts";
 import { catchUp, type CatchUpParts } from "./catch_up.ts";
 import type { DashboardContext } from "./context.ts";
+import { DirectStream } from "./direct_stream.ts";
 import { Outbox } from "./outbox.ts";
 
 type Phase =
   | { at: "catching_up" }
   | { at: "live"; feed: Feed; skippedAtJoin: number }
+  | { at: "direct"; stream: DirectStream }
   | { at: "behind"; outbox: Outbox; feed: number; reading: boolean }
   | { at: "ended" };
 
@@ -32,6 +35,8 @@ export interface SubscriptionParts {
   transport: Transport;
   backlog: Backlog;
   tally: Tally;
+  /** The state lane, while samples go over it. */
+  lane(): StateOutbox | undefined;
   /** Patterns that the session's token may read. */
   readable: readonly string[];
   send(message: ToDashboard): void;
@@ -53,6 +58,7 @@ export class Subscription implements FeedMember {
   readonly #options: FeedOptions;
   readonly #skipped = { rate: 0, conflated: 0, stale: 0 };
   #reported = 0;
+  #countedOnLane = 0;
   /** Feed number that the peer was told first; 0 before. */
   #firstFeed = 0;
   #phase: Phase = { at: "catching_up" };
@@ -98,19 +104,37 @@ export class Subscription implements FeedMember {
     const phase = this.#phase;
     this.#phase = { at: "ended" };
     if (phase.at === "live") this.#leave(phase);
+    if (phase.at === "direct") this.#leaveLane(phase.stream, false);
     if (phase.at === "behind") this.parts.context.hub.unlisten(phase.outbox);
+  }
+
+  /** The state lane carries: a live subscription takes to it. */
+  moveUp(): void {
+    const phase = this.#phase;
+    if (phase.at !== "live") return;
+    this.#leave(phase);
+    this.#goLive(() => {});
+  }
+
+  /** The state lane does not carry any more: back to the shared feed, with what may be lost sent once more. */
+  moveDown(): void {
+    const phase = this.#phase;
+    if (phase.at !== "direct") return;
+    this.#leaveLane(phase.stream, true);
+    this.#goLive(() => {});
   }
 
   /** The peer is behind: only the newest values are kept for it from here on. */
   fallBehind(): void {
-    if (this.#phase.at !== "live") return;
+    const phase = this.#phase;
+    if (phase.at !== "live" && phase.at !== "direct") return;
     const { context } = this.parts;
     const feed = context.feeds.privateNumber();
     const outbox = new Outbox(this.#options.patterns, feed, (topic) => this.announce([topic]));
-    const { feed: former } = this.#phase;
-    this.#leave(this.#phase);
+    if (phase.at === "live") this.#leave(phase);
+    else this.#leaveLane(phase.stream, true);
     if (this.#ended) return; // the peer refused what it was still due
-    former.waiting((sample) => outbox.sample(sample));
+    if (phase.at === "live") phase.feed.waiting((sample) => outbox.sample(sample));
     context.hub.listen(outbox);
     this.#phase = { at: "behind", outbox, feed, reading: false };
     this.parts.send({ type: "subscribed", id: this.id, feed, live: false });
@@ -131,13 +155,18 @@ export class Subscription implements FeedMember {
 
   /** Tells the peer what was skipped, when that has changed. */
   report(): void {
-    const rate = this.#skipped.rate +
-      (this.#phase.at === "live" ? this.#phase.feed.skippedByRate - this.#phase.skippedAtJoin : 0);
-    const total = rate + this.#skipped.conflated + this.#skipped.stale;
+    const phase = this.#phase;
+    const counts = { ...this.#skipped };
+    if (phase.at === "live") counts.rate += phase.feed.skippedByRate - phase.skippedAtJoin;
+    if (phase.at === "direct") {
+      this.#countLane(phase.stream);
+      counts.rate += phase.stream.skipped.rate;
+      counts[this.#busyReason] += phase.stream.skipped.conflated;
+    }
+    const total = counts.rate + counts.conflated + counts.stale;
     if (total === this.#reported) return;
     this.#reported = total;
-    const { conflated, stale } = this.#skipped;
-    this.parts.send({ type: "skipped", id: this.id, counts: { rate, conflated, stale } });
+    this.parts.send({ type: "skipped", id: this.id, counts });
   }
 
   #begin(from: Exclude<Subscribe["from"], undefined>): void {
@@ -182,18 +211,62 @@ export class Subscription implements FeedMember {
   #goLive(before: () => void): void {
     const { context } = this.parts;
     if (this.#ended) return;
-    const feed = context.feeds.acquire(this.#options, this.transport);
+    const lane = this.parts.lane();
+    const feed = lane ? undefined : context.feeds.acquire(this.#options, this.transport);
+    const number = feed?.number ?? context.feeds.privateNumber();
     const first = this.#phase.at === "catching_up" && this.#firstFeed === 0;
     if (first) {
-      this.#firstFeed = feed.number;
-      this.parts.send({ type: "subscribed", id: this.id, feed: feed.number, live: true });
+      this.#firstFeed = number;
+      this.parts.send({ type: "subscribed", id: this.id, feed: number, live: true });
       this.parts.announce(context.hub.matching(this.#options.patterns));
     }
     before();
-    if (this.#ended) return context.feeds.release(feed); // the peer refused the snapshot
-    if (!first) this.parts.send({ type: "subscribed", id: this.id, feed: feed.number, live: true });
-    feed.join(this);
-    this.#phase = { at: "live", feed, skippedAtJoin: feed.skippedByRate };
+    if (this.#ended) return void (feed && context.feeds.release(feed)); // the peer refused the snapshot
+    if (!first) this.parts.send({ type: "subscribed", id: this.id, feed: number, live: true });
+    if (lane) this.#joinLane(lane, number);
+    else if (feed) {
+      feed.join(this);
+      this.#phase = { at: "live", feed, skippedAtJoin: feed.skippedByRate };
+    }
+  }
+
+  /** The newest values go over the lane too: what is on its way on a stalled connection would come late. */
+  #joinLane(outbox: StateOutbox, feed: number): void {
+    const { context } = this.parts;
+    const stream = new DirectStream({
+      patterns: this.#options.patterns,
+      feed,
+      maxHz: this.#options.maxHz,
+      outbox,
+      scheduler: context.feeds.scheduler,
+      defined: (topic) => this.announce([topic]),
+      missing: (topic, from, to) => this.missing(topic, from, to),
+      send: (batch, samples) => this.#batch(batch, samples),
+    });
+    stream.renew(context.hub.listen(stream));
+    this.#phase = { at: "direct", stream };
+  }
+
+  #leaveLane(stream: DirectStream, deliver: boolean): void {
+    this.#countLane(stream);
+    this.#countedOnLane = 0;
+    this.parts.context.hub.unlisten(stream);
+    const { rate, conflated } = stream.skipped;
+    this.#skipped.rate += rate;
+    this.#skipped[this.#busyReason] += conflated;
+    this.parts.tally.drop(this.#busyReason, conflated);
+    stream.close(deliver);
+  }
+
+  /** What went out on the lane since it was last counted. */
+  #countLane(stream: DirectStream): void {
+    this.sent(stream.sent - this.#countedOnLane);
+    this.#countedOnLane = stream.sent;
+  }
+
+  /** What a sample is counted as that a newer one replaced because the way was busy. */
+  get #busyReason(): BehindReason {
+    return this.maxStaleMs === Infinity ? "conflated" : "stale";
   }
 
   #leave(phase: Extract<Phase, { at: "live" }>): void {

@@ -11,6 +11,7 @@ import type { Hub } from "../hub/hub.ts";
 import type { Recorder } from "../hub/recording.ts";
 import type { Resumption } from "../hub/resumption.ts";
 import type { EndableSession, SessionLog } from "../hub/session_log.ts";
+import type { NegotiateLanes } from "../transport/lane.ts";
 import type { Liveness } from "../transport/liveness.ts";
 import type { DeviceDirectory } from "./directory.ts";
 import type { Downlink } from "./downlink.ts";
@@ -47,7 +48,10 @@ export interface DeviceContext {
   /** Milliseconds that a new connection has for its `hello`. */
   helloTimeoutMs: number;
   gateway: string;
-  iceServers?: Welcome["iceServers"];
+  /** STUN and TURN servers for a peer, credentials made anew each time. */
+  iceServers?: (peer: string) => Welcome["iceServers"];
+  /** Sets state lanes up; without it peers' offers are rejected. */
+  lanes?: NegotiateLanes;
   resumption: Resumption<ResumableDevice>;
   directory: DeviceDirectory;
   downlink: Downlink;

@@ -51,7 +51,12 @@ export class DeviceDirectory {
     const former = this.#live.get(live.device);
     this.#live.set(live.device, live);
     former?.end(CLOSE.replaced, `${live.device} connected again from ${live.remote}`);
-    this.publish(live.device, { online: true, transport: live.transportKind, session: live.sessionId });
+    this.#publishOnline(live);
+  }
+
+  /** A device's samples take another transport; nothing happens when a newer session has taken its place. */
+  moved(live: LiveDevice): void {
+    if (this.#live.get(live.device) === live) this.#publishOnline(live);
   }
 
   /** A device's session is over; nothing happens when a newer one has taken its place. */
@@ -59,6 +64,10 @@ export class DeviceDirectory {
     if (this.#live.get(live.device) !== live) return;
     this.#live.delete(live.device);
     this.publish(live.device, { online: false, reason });
+  }
+
+  #publishOnline({ device, transportKind, sessionId }: LiveDevice): void {
+    this.publish(device, { online: true, transport: transportKind, session: sessionId });
   }
 
   /** Publishes a device's `$status`. */

@@ -10,18 +10,23 @@ import {
   type DeviceMessage,
   parseDeviceMessage,
   PROTOCOL_VERSION,
+  type SignallingMessage,
   type ToDevice,
+  type Welcome,
 } from "../protocol/control.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
+import { StateInlet } from "../protocol/state_lane.ts";
 import { inMessages } from "../protocol/split.ts";
 import type { Principal } from "../hub/access.ts";
+import { systemFlushTimers } from "../hub/flush.ts";
 import { newResumeToken, sameResumeToken } from "../hub/resumption.ts";
 import type { SessionRecord } from "../hub/session_log.ts";
 import { Tally } from "../hub/tally.ts";
 import type { Topic } from "../hub/topic.ts";
+import { type LaneHandlers, type LaneNegotiation, NO_LANES, type StateLane } from "../transport/lane.ts";
 import type { Watched } from "../transport/liveness.ts";
-import type { Transport, TransportClosed, TransportHandlers } from "../transport/transport.ts";
+import type { Transport, TransportClosed, TransportHandlers, TransportKind } from "../transport/transport.ts";
 import { ChannelTable, declarationProblem, describe, type DeviceChannel } from "./channel_table.ts";
 import { ClockSync } from "./clock_sync.ts";
 import type { DeviceContext, EnrolmentTicket } from "./context.ts";
@@ -76,6 +81,10 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
   readonly #clockSync = new ClockSync();
   readonly #downWriter = new BatchWriter({ maxBytes: MAX_MESSAGE_BYTES });
   readonly #numbers = new Map<Topic, number>();
+  #negotiation: LaneNegotiation | undefined;
+  #lane: StateLane | undefined;
+  /** What its state samples come over. */
+  #way: TransportKind;
   #helloTimer: ReturnType<typeof setTimeout> | undefined;
   #clockTimer: ReturnType<typeof setInterval> | undefined;
   #totalsTimer: ReturnType<typeof setInterval> | undefined;
@@ -86,6 +95,7 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
     readonly transport: Transport,
     readonly principal: Principal | undefined,
   ) {
+    this.#way = transport.kind;
     this.#helloTimer = setTimeout(
       () => this.end(CLOSE.helloTimeout, `no hello within ${context.helloTimeoutMs} ms`),
       context.helloTimeoutMs,
@@ -95,7 +105,7 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
   }
 
   get transportKind(): string {
-    return this.transport.kind;
+    return this.#way;
   }
 
   get remote(): string {
@@ -185,10 +195,47 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
       case "answer":
       case "candidate":
       case "reject":
-        return this.#send({ type: "reject", reason: "this gateway has no WebRTC transport" });
+        return this.#signal(this.#open(message.type), message);
+      case "moved":
+        return this.#moved(this.#open(message.type), message.to, message.cause);
       default:
         message satisfies never;
     }
+  }
+
+  #signal(open: OpenSession, message: SignallingMessage): void {
+    const { lanes } = this.context;
+    if (!lanes) return this.#send({ type: "reject", reason: NO_LANES });
+    this.#negotiation ??= lanes({
+      remote: this.remote,
+      send: (answer) => this.#send(answer),
+      opened: (lane) => this.#laneOpened(open, lane),
+      event: (kind, detail) => open.record.event(kind, detail),
+    });
+    this.#negotiation.message(message);
+  }
+
+  #laneOpened(open: OpenSession, lane: StateLane): LaneHandlers {
+    const inlet = new StateInlet(lane, systemFlushTimers, (batch) => open.uplink.state(batch));
+    this.#lane = lane;
+    return {
+      message: (bytes) => this.#guard(() => inlet.message(bytes)),
+      closed: (cause) => {
+        inlet.close();
+        open.tally.retire(lane.traffic);
+        if (this.#lane === lane) this.#lane = undefined;
+        if (this.#way === "webrtc") this.#moved(open, "websocket", cause);
+      },
+    };
+  }
+
+  /** The device's samples take another way from here on. */
+  #moved(open: OpenSession, to: TransportKind, cause: string): void {
+    if (this.#stage.at !== "open" || this.#way === to) return;
+    this.#way = to;
+    open.record.event("moved", { to, cause });
+    open.record.describe({ transport: to });
+    this.context.directory.moved(this);
   }
 
   #open(type: string): OpenSession {
@@ -272,7 +319,7 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
       time: context.clock.nowUs(),
       limits: context.limits,
       device,
-      ...(context.iceServers === undefined ? {} : { iceServers: context.iceServers }),
+      ...this.#iceServers(),
     });
     context.directory.arrived(this);
     // A former session of this device that waits to be taken up will not be: this one has its name now.
@@ -283,9 +330,14 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
     this.#askClock();
     this.#clockTimer = setInterval(() => this.#askClock(), CLOCK_EVERY_MS);
     this.#totalsTimer = setInterval(
-      () => record.totals(tally.totals(this.transport.traffic)),
+      () => record.totals(tally.totals(this.transport.traffic, this.#lane?.traffic)),
       TOTALS_EVERY_MS,
     );
+  }
+
+  #iceServers(): Pick<Welcome, "iceServers"> {
+    const iceServers = this.context.iceServers?.(this.device);
+    return iceServers === undefined ? {} : { iceServers };
   }
 
   #advertise(open: OpenSession, { channels }: Message<"advertise">): void {
@@ -414,6 +466,7 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
     clearInterval(this.#totalsTimer);
     this.context.liveness.remove(this);
     this.context.open.delete(this);
+    this.#negotiation?.close();
     if (stage.at === "enrolling") stage.ticket.withdraw();
     if (stage.at === "open") this.#finishOpen(stage.open, name, resumable, detail);
   }

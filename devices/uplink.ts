@@ -101,6 +101,30 @@ export class Uplink {
     }
   }
 
+  /**
+   * Takes one batch frame from the state lane, borrowed.
+   *
+   * @returns false when a channel in it is not known: its `advertise` is still on its way on the control lane.
+   * @throws {ProtocolError} when the frame is wrong, or a channel is not one of state that the device writes.
+   */
+  state(frame: Uint8Array): boolean {
+    const { channels } = this.#parts;
+    reader.open(frame);
+    while (reader.next()) {
+      const channel = channels.get(reader.channel);
+      if (!channel) return false;
+      if (channel.writable) throw this.#wrongChannel(reader.channel, channel);
+      if (channel.event) {
+        throw new ProtocolError(
+          CLOSE.forbidden,
+          `channel ${reader.channel} (${channel.topic.name}) has class event: it goes on the control lane`,
+        );
+      }
+    }
+    this.batch(frame);
+    return true;
+  }
+
   /** An event is on disk; it may have come over an earlier connection. */
   #committed(channel: DeviceChannel, sample: BorrowedSample, sequence: number): void {
     this.#unackedBytes = Math.max(0, this.#unackedBytes - (sample.end - sample.start));

@@ -27,7 +27,10 @@ import type { EndableSession } from "../hub/session_log.ts";
 import { FeedRegistry } from "../hub/feed.ts";
 import { FlushScheduler } from "../hub/flush.ts";
 import { Resumption } from "../hub/resumption.ts";
+import { Lanes } from "../rtc/lanes.ts";
+import type { RtcSettings } from "../rtc/settings.ts";
 import type { DeviceMode } from "../routes/sockets.ts";
+import type { LaneSession } from "../transport/lane.ts";
 import { Liveness } from "../transport/liveness.ts";
 import type { Accept, BroadcastGroup } from "../transport/transport.ts";
 import type { Core, Fault } from "./core.ts";
@@ -40,6 +43,15 @@ export interface SessionSettings {
   flushMs: number;
 }
 
+/** What the sessions are made of beside the core. */
+export interface SessionsParts {
+  settings: SessionSettings;
+  newGroup: () => BroadcastGroup;
+  /** Settings of the WebRTC transport; null switches it off. */
+  rtc: RtcSettings | null;
+  fault: Fault;
+}
+
 /** The sessions of a gateway. */
 export class Sessions {
   readonly feeds: FeedRegistry;
@@ -47,20 +59,24 @@ export class Sessions {
   readonly #core: Core;
   readonly #liveness: Liveness;
   readonly #open = new Set<EndableSession>();
+  readonly #lanes: Lanes | undefined;
   readonly #device: DeviceContext;
   readonly #dashboard: DashboardContext;
 
-  constructor(
-    core: Core,
-    parts: { settings: SessionSettings; newGroup: () => BroadcastGroup; fault: Fault },
-  ) {
+  constructor(core: Core, parts: SessionsParts) {
     const { settings, fault } = parts;
     const { hub, clock, counters, store, access } = core;
     this.#core = core;
     const pingIntervalMs = Math.min(PING_INTERVAL_MS, settings.idleTimeoutMs / 3);
     this.#liveness = new Liveness({ pingIntervalMs, idleTimeoutMs: settings.idleTimeoutMs });
     this.feeds = new FeedRegistry(hub, new FlushScheduler(settings.flushMs), parts.newGroup);
+    const lanes = parts.rtc ? new Lanes({ settings: parts.rtc, counters, fault }) : undefined;
+    this.#lanes = lanes;
     const common = {
+      ...(lanes === undefined ? {} : {
+        lanes: (session: LaneSession) => lanes.negotiate(session),
+        iceServers: (peer: string) => lanes.iceServers(peer),
+      }),
       hub,
       clock,
       counters,
@@ -114,6 +130,7 @@ export class Sessions {
       parked.record.close(parked.reason, parked.tally.totals());
     this.#device.resumption.release(close);
     this.#dashboard.resumption.release(close);
+    this.#lanes?.stop();
     this.#liveness.stop();
   }
 }

@@ -84,6 +84,7 @@ async function listen(
   const sessions = new Sessions(core, {
     settings: settings.limits,
     newGroup: () => runtime.group(),
+    rtc: settings.rtc,
     fault: counted.fault,
   });
   const services = buildServices(core, {

@@ -15,15 +15,18 @@ export interface FlushTimers {
   nowMs(): number;
   /** Runs `task` when the current turn of the event loop is over. */
   endOfTurn(task: () => void): void;
-  /** Runs `task` after `ms` milliseconds. */
-  later(task: () => void, ms: number): void;
+  /** Runs `task` after `ms` milliseconds; the returned function stops that. */
+  later(task: () => void, ms: number): () => void;
 }
 
 /** Timers of the runtime. */
 export const systemFlushTimers: FlushTimers = {
   nowMs: () => performance.now(),
   endOfTurn: (task) => queueMicrotask(task),
-  later: (task, ms) => void setTimeout(task, ms),
+  later: (task, ms) => {
+    const timer = setTimeout(task, ms);
+    return () => clearTimeout(timer);
+  },
 };
 
 /**

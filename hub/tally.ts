@@ -29,10 +29,10 @@ export class Tally {
     this.#past = sum(this.#past, traffic);
   }
 
-  /** Totals with the current transport's traffic. */
-  totals(current?: Traffic): SessionTotals {
+  /** Totals with the traffic of the transports in use. */
+  totals(...current: readonly (Traffic | undefined)[]): SessionTotals {
     return {
-      ...(current ? sum(this.#past, current) : this.#past),
+      ...current.reduce<Traffic>((total, one) => one ? sum(total, one) : total, this.#past),
       samplesIn: this.samplesIn,
       samplesOut: this.samplesOut,
       drops: { ...this.#drops },

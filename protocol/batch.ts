@@ -22,7 +22,7 @@ import { MAX_PAYLOAD_BYTES, MAX_SEQUENCE } from "./limits.ts";
 import { Cursor, unzigzag, varintLength, writeVarint, zigzag } from "./varint.ts";
 
 /** First byte of each kind of binary frame. */
-export const FRAME = { batch: 0x01, ack: 0x02 } as const;
+export const FRAME = { batch: 0x01, ack: 0x02, state: 0x03, confirm: 0x04 } as const;
 
 /** Flag bit: the samples come from the recording, not from a live source. */
 export const FLAG_RECORDED = 0x01;
@@ -65,7 +65,8 @@ export class BatchWriter {
   count = 0;
   /** Length of the open batch in bytes; 0 while it has no sample. */
   length = 0;
-  readonly maxBytes: number;
+  /** Most bytes of a batch; may be changed while `count` is 0. */
+  maxBytes: number;
   #buffer: Uint8Array;
   #view: DataView;
   #feed: number;

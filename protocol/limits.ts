@@ -14,6 +14,15 @@ export const TOKEN_SUBPROTOCOL_PREFIX = "tidegate.token.";
 /** Largest WebSocket or DataChannel message, in bytes: large enough to amortise a send, small enough to buffer for thousands of peers. */
 export const MAX_MESSAGE_BYTES = 262_144;
 
+/** A message on the state lane is filled up to this many bytes: with what SCTP, DTLS, UDP and IP add it stays within one packet of the smallest path that IPv6 allows. */
+export const STATE_MESSAGE_BYTES = 1_100;
+
+/** Largest payload that goes on the state lane, in bytes, in a message of its own; larger ones take the control lane. Bounds what one message can put into the lane's queue. */
+export const MAX_STATE_PAYLOAD_BYTES = 8_192;
+
+/** Message numbers that one confirmation speaks of, its highest included. */
+export const CONFIRM_WINDOW = 257;
+
 /** Largest payload of one sample, in bytes; leaves room for the header and one record header within a message. */
 export const MAX_PAYLOAD_BYTES = 131_072;
 

@@ -6,6 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import { Command } from "commander";
 import process from "node:process";
+import { RTC_DEFAULTS, type RtcSettings } from "../../rtc/settings.ts";
 import type { Agent } from "../agent/agent.ts";
 import type { Config } from "../config.ts";
 import type { Context } from "../context.ts";
@@ -16,6 +17,7 @@ import { startLog } from "../log.ts";
 import type { GatewaySettings, StartedGateway, TlsSettings } from "../parts.ts";
 import { configJson, configTable } from "../print_config.ts";
 import { liveRun } from "../probe.ts";
+import { parseIceServer } from "../rtc_setting.ts";
 import { removeRunFile, writeRunFile } from "../run_file.ts";
 import { settingsFrom, withSettings } from "../setting_flags.ts";
 import { stopSignal } from "../stop_signal.ts";
@@ -66,6 +68,20 @@ export function gatewaySettings(config: Config): GatewaySettings {
       resumeWithinMs: limits.resumeWithin,
       flushMs: limits.flush,
     },
+    rtc: rtcSettings(config.rtc),
+  };
+}
+
+function rtcSettings(rtc: Config["rtc"]): RtcSettings | null {
+  const { enabled, iceServers, advertise, addresses, turnSecret, portRange } = rtc;
+  if (!enabled) return null;
+  return {
+    ...RTC_DEFAULTS,
+    advertise,
+    addresses,
+    iceServers: iceServers.map(parseIceServer).filter((server) => server !== undefined),
+    ...(turnSecret === undefined ? {} : { turnSecret }),
+    ...(portRange === undefined ? {} : { portRange }),
   };
 }
 

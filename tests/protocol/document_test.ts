@@ -5,6 +5,7 @@ import { BatchReader } from "../../protocol/batch.ts";
 import { CLOSE } from "../../protocol/close_codes.ts";
 import { ENCODINGS, FIELD_TYPES, GAP_REASONS, MESSAGE_TYPES, SKIP_REASONS } from "../../protocol/control.ts";
 import * as limits from "../../protocol/limits.ts";
+import { confirmedNumbers, decodeConfirmation, readState } from "../../protocol/state_frame.ts";
 import { hex, unhex } from "../support/hex.ts";
 import { PARSERS } from "./parsers.ts";
 
@@ -76,6 +77,14 @@ Deno.test("the worked frames are what the codec reads and writes", () => {
   const ack = unhex(blocks("hex ack")[0]!);
   assertEquals(decodeAck(ack), [{ channel: 2, sequence: 300 }, { channel: 7, sequence: 5 }]);
   assertEquals(hex(encodeAck(decodeAck(ack))), hex(ack));
+  const [state] = blocks("hex state");
+  const sections: string[] = [];
+  const bytes = unhex(state!.split("\n").map((line) => line.split("  ")[0]).join(""));
+  assertEquals(readState(bytes, (batch) => sections.push(hex(batch))), 300);
+  assertEquals(sections, [hex(bytes.subarray(4))]);
+  const confirmed: number[] = [];
+  confirmedNumbers(decodeConfirmation(unhex(blocks("hex confirmation")[0]!)), (one) => confirmed.push(one));
+  assertEquals(confirmed, [300, 299, 297]);
 });
 
 for (const [direction, parse] of Object.entries(PARSERS)) {

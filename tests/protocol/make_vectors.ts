@@ -6,6 +6,7 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { ACKS, BATCHES, VARINTS } from "./vectors/frames.ts";
+import { CONFIRMATIONS, STATES } from "./vectors/lane.ts";
 import { messages } from "./vectors/messages.ts";
 import { PAYLOADS } from "./vectors/payloads.ts";
 
@@ -24,6 +25,8 @@ export async function vectorsText(): Promise<string> {
     varints: VARINTS,
     batches: BATCHES,
     acks: ACKS,
+    states: STATES,
+    confirmations: CONFIRMATIONS,
     messages: messages(page),
     payloads: PAYLOADS,
   };

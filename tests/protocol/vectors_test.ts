@@ -5,6 +5,7 @@ import { decodeAck, encodeAck } from "../../protocol/ack.ts";
 import { BatchReader, BatchWriter } from "../../protocol/batch.ts";
 import { MESSAGE_TYPES } from "../../protocol/control.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
+import { confirmedNumbers, decodeConfirmation, readState } from "../../protocol/state_frame.ts";
 import { Cursor, writeVarint } from "../../protocol/varint.ts";
 import { decode } from "../../payload/decode.ts";
 import { encode } from "../../payload/encode.ts";
@@ -13,6 +14,7 @@ import { hex, unhex } from "../support/hex.ts";
 import { VECTORS_FILE, vectorsText } from "./make_vectors.ts";
 import { PARSERS } from "./parsers.ts";
 import type { AckVector, BatchVector, VarintVector } from "./vectors/frames.ts";
+import type { ConfirmationVector, StateVector } from "./vectors/lane.ts";
 import type { MessageVector } from "./vectors/messages.ts";
 import type { PayloadVector } from "./vectors/payloads.ts";
 
@@ -20,6 +22,8 @@ interface Vectors {
   varints: VarintVector[];
   batches: BatchVector[];
   acks: AckVector[];
+  states: StateVector[];
+  confirmations: ConfirmationVector[];
   messages: MessageVector[];
   payloads: PayloadVector[];
 }
@@ -88,6 +92,35 @@ Deno.test("the codec agrees with every acknowledgement vector", () => {
     }
     assertEquals(decodeAck(frame), vector.acks, vector.name);
     assertEquals(hex(encodeAck(vector.acks)), vector.bytes, vector.name);
+  }
+});
+
+Deno.test("the codec agrees with every state vector", () => {
+  for (const vector of vectors.states) {
+    const batches: string[] = [];
+    const read = () => readState(unhex(vector.bytes), (batch) => batches.push(hex(batch)));
+    if ("error" in vector) refused(read, vector.error, vector.name);
+    else {
+      assertEquals(read(), vector.number, vector.name);
+      assertEquals(batches, vector.batches, vector.name);
+    }
+  }
+});
+
+Deno.test("the codec agrees with every confirmation vector", () => {
+  for (const vector of vectors.confirmations) {
+    const read = () => decodeConfirmation(unhex(vector.bytes));
+    if ("error" in vector) {
+      refused(read, vector.error, vector.name);
+      continue;
+    }
+    const numbers: number[] = [];
+    confirmedNumbers(read(), (number) => numbers.push(number));
+    assertEquals(
+      { heldUs: read().heldUs, numbers },
+      { heldUs: vector.heldUs, numbers: vector.numbers },
+      vector.name,
+    );
   }
 });
 

@@ -66,8 +66,10 @@ export class SteppedTimers implements FlushTimers {
     this.#tasks.push({ at: this.ms, task });
   }
 
-  later(task: () => void, ms: number): void {
-    this.#tasks.push({ at: this.ms + ms, task });
+  later(task: () => void, ms: number): () => void {
+    const entry = { at: this.ms + ms, task };
+    this.#tasks.push(entry);
+    return () => void (this.#tasks = this.#tasks.filter((one) => one !== entry));
   }
 
   /** Lets `ms` milliseconds pass. */

@@ -160,6 +160,7 @@ BOTH = {
     "answer": record(sdp=text(65_536)),
     "candidate": record(candidate_=anything),
     "reject": record(reason=text(1024)),
+    "moved": record(to=one_of("websocket", "webrtc"), cause=text(1024)),
 }
 WELCOME = record(
     protocol=number(1, 1),

@@ -58,6 +58,24 @@ def check_ack(vector):
     expect(wire.encode_ack(pairs) == data, "written otherwise")
 
 
+def check_state(vector):
+    data = bytes.fromhex(vector["bytes"])
+    if "error" in vector:
+        refused(wire.BadFrame, lambda: wire.decode_state(data))
+        return
+    batches = [bytes.fromhex(batch) for batch in vector["batches"]]
+    expect(wire.decode_state(data) == (vector["number"], batches), "read otherwise")
+    expect(wire.encode_state(vector["number"], batches) == data, "written otherwise")
+
+
+def check_confirmation(vector):
+    data = bytes.fromhex(vector["bytes"])
+    if "error" in vector:
+        refused(wire.BadFrame, lambda: wire.decode_confirmation(data))
+        return
+    expect(wire.decode_confirmation(data) == (vector["heldUs"], vector["numbers"]), "read otherwise")
+
+
 def check_message(vector):
     repeat = vector.get("repeat")
     text = repeat["head"] + repeat["unit"] * repeat["count"] + repeat["tail"] if repeat else vector["text"]
@@ -96,6 +114,8 @@ CHECKS = {
     "varints": check_varint,
     "batches": check_batch,
     "acks": check_ack,
+    "states": check_state,
+    "confirmations": check_confirmation,
     "messages": check_message,
     "payloads": check_payload,
 }

@@ -94,3 +94,39 @@ def decode_ack(data):
         sequence, at = read_varint(data, at)
         pairs.append((channel, sequence))
     return pairs
+
+
+def decode_state(data):
+    """A message of the state lane: its number and the batch frames inside."""
+    if data[:1] != b"\x03":
+        raise BadFrame("not a state frame")
+    number, at = read_varint(data, 1)
+    if number == 0:
+        raise BadFrame("messages count from 1")
+    batches = []
+    while at < len(data):
+        length, at = read_varint(data, at)
+        if at + length > len(data):
+            raise BadFrame("a section reaches past the end")
+        batches.append(data[at : at + length])
+        at += length
+    return number, batches
+
+
+def encode_state(number, batches):
+    return b"\x03" + varint(number) + b"".join(varint(len(batch)) + batch for batch in batches)
+
+
+def decode_confirmation(data):
+    """How long it was held back in µs, and the numbers confirmed, the highest first."""
+    if data[:1] != b"\x04":
+        raise BadFrame("not a confirmation")
+    highest, at = read_varint(data, 1)
+    if highest == 0:
+        raise BadFrame("messages count from 1")
+    held, at = read_varint(data, at)
+    bits = data[at:]
+    if len(bits) > 32:
+        raise BadFrame("the map is longer than 32 bytes")
+    older = [highest - 1 - i for i in range(8 * len(bits)) if bits[i // 8] >> (i % 8) & 1]
+    return held, [highest] + [number for number in older if number > 0]

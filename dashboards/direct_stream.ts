@@ -1,0 +1,122 @@
+/**
+ * A subscription while its session has a state lane: state goes on the lane, events in batches of its own on the
+ * control lane.
+ *
+ * @module
+ */
+import { BatchWriter } from "../protocol/batch.ts";
+import { MAX_MESSAGE_BYTES, MAX_STATE_PAYLOAD_BYTES } from "../protocol/limits.ts";
+import type { StateStream } from "../protocol/state_sender.ts";
+import { FEED_BATCH_BYTES } from "../hub/feed.ts";
+import type { Flushable, FlushScheduler } from "../hub/flush.ts";
+import type { PatternListener } from "../hub/hub.ts";
+import type { PatternSet } from "../hub/pattern.ts";
+import type { BorrowedSample } from "../hub/sample.ts";
+import type { StateOutbox } from "../hub/state_outbox.ts";
+import type { Topic } from "../hub/topic.ts";
+
+/** What a direct stream needs of its subscription. */
+export interface DirectStreamParts {
+  patterns: PatternSet;
+  /** Number that its batches carry. */
+  feed: number;
+  maxHz: number | undefined;
+  outbox: StateOutbox;
+  scheduler: FlushScheduler;
+  /** Is told of topics that appear. */
+  defined(topic: Topic): void;
+  missing(topic: Topic, from: number, to: number): void;
+  /** Sends a batch, borrowed, on the control lane. */
+  send(batch: Uint8Array, samples: number): void;
+}
+
+/** One subscription's private stream. */
+export class DirectStream implements PatternListener, Flushable {
+  readonly patterns: PatternSet;
+  readonly #parts: DirectStreamParts;
+  readonly #stream: StateStream;
+  readonly #events: BatchWriter;
+  #marked = false;
+
+  constructor(parts: DirectStreamParts) {
+    this.#parts = parts;
+    this.patterns = parts.patterns;
+    this.#stream = parts.outbox.sender.stream(parts.feed, parts.maxHz);
+    this.#events = new BatchWriter({ maxBytes: MAX_MESSAGE_BYTES, feed: parts.feed });
+  }
+
+  /** State samples left out so far, because of `maxHz` and because the lane was busy. */
+  get skipped(): { rate: number; conflated: number } {
+    return { rate: this.#stream.skippedByRate, conflated: this.#stream.conflated };
+  }
+
+  sample(sample: BorrowedSample): void {
+    const { topic, offset, timeUs, bytes, start, end } = sample;
+    if (topic.description.deliveryClass === "state" && end - start <= MAX_STATE_PAYLOAD_BYTES) {
+      this.#stream.put(topic.id, offset, timeUs, bytes, start, end);
+      this.#parts.outbox.mark();
+    } else this.#reliable(topic.id, offset, timeUs, bytes, start, end);
+  }
+
+  defined(topic: Topic): void {
+    this.flush();
+    this.#parts.defined(topic);
+  }
+
+  missing(topic: Topic, from: number, to: number): void {
+    this.flush();
+    this.#parts.missing(topic, from, to);
+  }
+
+  /** Has the newest values of these topics sent once more: what went another way may not have arrived. */
+  renew(topics: Iterable<Topic>): void {
+    for (const { id, newest, description } of topics) {
+      if (!newest || description.deliveryClass !== "state") continue;
+      if (newest.length > MAX_STATE_PAYLOAD_BYTES) continue;
+      this.#stream.put(id, newest.offset, newest.timeUs, newest.bytes, 0, newest.length);
+    }
+    this.#parts.outbox.mark();
+  }
+
+  /** State samples that have gone out. */
+  get sent(): number {
+    return this.#stream.sent;
+  }
+
+  /** Ends it. `deliver`: what the peer is not known to have of state goes out on the control lane. */
+  close(deliver: boolean): void {
+    this.#parts.outbox.sender.end(this.#stream);
+    if (!deliver) return;
+    for (const { channel, offset, timeUs, bytes, length } of this.#stream.unconfirmed()) {
+      this.#reliable(channel, offset, timeUs, bytes, 0, length);
+    }
+    this.flush();
+  }
+
+  /** Sends the events that wait. */
+  flush(): void {
+    this.#marked = false;
+    const samples = this.#events.count;
+    if (samples > 0) this.#parts.send(this.#events.takeBorrowed(), samples);
+  }
+
+  #reliable(
+    channel: number,
+    offset: number,
+    timeUs: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    const writer = this.#events;
+    if (!writer.add(channel, offset, timeUs, bytes, start, end)) {
+      this.flush();
+      writer.add(channel, offset, timeUs, bytes, start, end);
+    } else if (writer.length >= FEED_BATCH_BYTES) {
+      return this.flush();
+    }
+    if (this.#marked) return;
+    this.#marked = true;
+    this.#parts.scheduler.mark(this);
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * A state lane in use by a gateway's session: what is put into its streams goes out with the next flush.
+ *
+ * @module
+ */
+import type { LaneMove } from "../protocol/lane_health.ts";
+import { type RawLane, StateOutlet } from "../protocol/state_lane.ts";
+import type { Flushable, FlushScheduler } from "./flush.ts";
+
+/** Sends the newest values over one lane. */
+export class StateOutbox extends StateOutlet implements Flushable {
+  #marked = false;
+
+  constructor(lane: RawLane, readonly scheduler: FlushScheduler, moved: (move: LaneMove) => void) {
+    super(lane, scheduler.timers, moved);
+  }
+
+  /** Something was put into a stream. */
+  mark(): void {
+    if (this.#marked) return;
+    this.#marked = true;
+    this.scheduler.mark(this);
+  }
+
+  flush(): void {
+    this.#marked = false;
+    this.pump();
+  }
+}

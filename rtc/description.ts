@@ -1,0 +1,71 @@
+/**
+ * What is checked of a peer's session description and candidates before they reach the WebRTC implementation.
+ *
+ * @module
+ */
+
+/** Longest candidate line, in characters; those of real ICE agents have about 150. */
+const MAX_CANDIDATE = 512;
+
+/** What an offer lacks, in words for the peer; undefined when it can be answered. */
+export function offerProblem(sdp: string): string | undefined {
+  if (!/^v=0\r?\n/.test(sdp)) return "the offer is not a session description (RFC 8866)";
+  if (!/^m=application \d+ (?:UDP|TCP)\/DTLS\/SCTP webrtc-datachannel/m.test(sdp)) {
+    return "the offer has no application section: data channels are all that the gateway speaks";
+  }
+  if (/^m=(?:audio|video) [1-9]/m.test(sdp)) {
+    return "the offer has audio or video: the gateway speaks data channels";
+  }
+  if (!/^a=fingerprint:sha-(?:256|384|512) [0-9a-f:]{64,}/im.test(sdp)) {
+    return "the offer has no fingerprint of SHA-256 or better, so its peer could not be told from another";
+  }
+  if (!/^a=ice-ufrag:/m.test(sdp) || !/^a=ice-pwd:/m.test(sdp)) return "the offer has no ICE credentials";
+  return undefined;
+}
+
+/** A remote candidate as the implementation takes it. */
+export interface RemoteCandidate {
+  candidate: string;
+  sdpMid?: string;
+  sdpMLineIndex?: number;
+}
+
+/**
+ * Reads the `candidate` of a signalling message: the plain line, the browser's object, null or "" for the end.
+ *
+ * @returns undefined when it is none of these.
+ */
+export function readCandidate(value: unknown): RemoteCandidate | "end" | undefined {
+  if (value === null || value === "") return "end";
+  if (typeof value === "string") return line(value, "0", 0);
+  if (typeof value !== "object" || !("candidate" in value)) return undefined;
+  const { candidate, sdpMid, sdpMLineIndex } = value as Record<string, unknown>;
+  if (candidate === "") return "end";
+  if (typeof candidate !== "string") return undefined;
+  return line(
+    candidate,
+    typeof sdpMid === "string" ? sdpMid : undefined,
+    typeof sdpMLineIndex === "number" ? sdpMLineIndex : 0,
+  );
+}
+
+function line(text: string, mid: string | undefined, index: number): RemoteCandidate | undefined {
+  if (text.length > MAX_CANDIDATE) return undefined;
+  const candidate = text.replace(/^a=/, "");
+  if (!/^candidate:\S+ \d+ (?:udp|tcp) \d+ \S+ \d+ typ \S+/i.test(candidate)) return undefined;
+  return { candidate, sdpMLineIndex: index, ...(mid === undefined ? {} : { sdpMid: mid }) };
+}
+
+/**
+ * The lines to tell the peer for one of our candidates: itself, and, for a host candidate, one for each address
+ * that the machine is reached by from outside.
+ */
+export function candidateLines(candidate: string, advertise: readonly string[]): string[] {
+  const fields = candidate.split(" ");
+  if (fields[7] !== "host" || fields[2]?.toLowerCase() !== "udp") return [candidate];
+  const family = (address: string) => address.includes(":");
+  const others = advertise.filter((address) =>
+    family(address) === family(fields[4]!) && address !== fields[4]
+  );
+  return [candidate, ...others.map((address) => fields.with(4, address).join(" "))];
+}

@@ -1,0 +1,68 @@
+/**
+ * A data channel as a {@link StateLane}.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { RTCDataChannel } from "werift";
+import type { LaneHandlers, StateLane } from "../transport/lane.ts";
+import type { Traffic } from "../transport/transport.ts";
+
+/** The state lane over werift. */
+export class DataChannelLane implements StateLane {
+  readonly traffic: Traffic = { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0 };
+  /** When something was last received, in milliseconds of the steady clock. */
+  heardMs = performance.now();
+  #handlers: LaneHandlers | undefined;
+  #open = true;
+
+  /** @param failed The channel is over; whoever owns the peer connection ends it. */
+  constructor(readonly channel: RTCDataChannel, readonly failed: (cause: string) => void) {
+    channel.onMessage.subscribe((message) => this.#received(message));
+    channel.stateChanged.subscribe((state) => {
+      if (state === "closing" || state === "closed") this.failed("the peer closed the data channel");
+    });
+  }
+
+  get open(): boolean {
+    return this.#open && this.channel.readyState === "open";
+  }
+
+  get bufferedBytes(): number {
+    return this.channel.bufferedAmount;
+  }
+
+  /** Says who listens. */
+  listen(handlers: LaneHandlers): void {
+    this.#handlers = handlers;
+  }
+
+  send(message: Uint8Array): boolean {
+    if (!this.open) return false;
+    this.channel.send(Buffer.from(message));
+    this.traffic.framesOut++;
+    this.traffic.bytesOut += message.length;
+    return true;
+  }
+
+  close(cause: string): void {
+    this.failed(cause);
+  }
+
+  /** The peer connection is over. */
+  ended(cause: string): void {
+    if (!this.#open) return;
+    this.#open = false;
+    const handlers = this.#handlers;
+    this.#handlers = undefined;
+    handlers?.closed(cause);
+  }
+
+  #received(message: string | Buffer): void {
+    if (!this.#open || typeof message === "string") return;
+    this.heardMs = performance.now();
+    this.traffic.framesIn++;
+    this.traffic.bytesIn += message.length;
+    this.#handlers?.message(message);
+  }
+}

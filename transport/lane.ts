@@ -1,0 +1,54 @@
+/**
+ * A lane for state samples beside a session's own transport: unordered, and not all that is sent need arrive. What
+ * sets it up (WebRTC) and the sessions that use it meet at these interfaces.
+ *
+ * @module
+ */
+import type { SignallingMessage } from "../protocol/control.ts";
+import type { Traffic } from "./transport.ts";
+
+/** Answers an offer where nothing sets lanes up. */
+export const NO_LANES = "this gateway has no WebRTC transport";
+
+/** An open lane to one peer. */
+export interface StateLane {
+  readonly open: boolean;
+  /** Bytes handed to `send` that have not left this process. */
+  readonly bufferedBytes: number;
+  readonly traffic: Readonly<Traffic>;
+  /** Sends one message; copies what it keeps. False when the lane is closed: the message is not under way. */
+  send(message: Uint8Array): boolean;
+  /** Ends the lane; `closed` follows. */
+  close(cause: string): void;
+}
+
+/** What the user of a lane is told. Synchronous, like a transport's handlers. */
+export interface LaneHandlers {
+  /** A message; `bytes` is borrowed. */
+  message(bytes: Uint8Array): void;
+  /** The lane is over, with the cause in words for people. Called exactly once. */
+  closed(cause: string): void;
+}
+
+/** What the negotiation of lanes needs of a session. */
+export interface LaneSession {
+  /** Peer's address as `host:port`. */
+  readonly remote: string;
+  /** Sends a message on the session's own transport. */
+  send(message: SignallingMessage): void;
+  /** A lane is open; a former one has been closed before. */
+  opened(lane: StateLane): LaneHandlers;
+  /** Something for the session's record, such as why there is no lane. */
+  event(kind: string, detail: Record<string, unknown>): void;
+}
+
+/** The negotiation of one session's lanes. */
+export interface LaneNegotiation {
+  /** A signalling message of the peer's. Never throws: what is wrong is answered by `reject`. */
+  message(message: SignallingMessage): void;
+  /** The session is over: everything is let go. */
+  close(): void;
+}
+
+/** Starts the negotiation of a session's lanes. */
+export type NegotiateLanes = (session: LaneSession) => LaneNegotiation;
