@@ -2,25 +2,25 @@
  * Reads the recording from where a subscription begins until it meets the live stream.
  *
  * Each pass first notes where every topic stands and starts to collect what comes from there on (the tail),
- * then has the recorder commit, then reads the recording up to exactly that mark. When the tail held all that
+ * then has the recording read, which commits first, up to exactly that mark. When the tail held all that
  * came meanwhile, it follows and the subscription is live, with neither hole nor repeat. When it was too much,
  * the next pass begins at the mark; each pass is shorter than the one before as long as the peer reads faster
  * than its topics speak.
  *
  * @module
  */
+import { BatchReader } from "../protocol/batch.ts";
 import type { GapReason, Position, SubscribeFrom } from "../protocol/control.ts";
 import { FEED_BATCH_BYTES } from "../hub/feed.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { PatternSet } from "../hub/pattern.ts";
-import type { Recorder, RecordingReader, ReplayItem, ReplayRequest } from "../hub/recording.ts";
+import type { RecordingReader, ReplayItem, ReplayRequest } from "../hub/recording.ts";
 import type { Topic } from "../hub/topic.ts";
 import { Tail, type TailItem } from "./tail.ts";
 
 /** What catching up needs of its subscription. */
 export interface CatchUpParts {
   hub: Hub;
-  recorder: Pick<Recorder, "flush">;
   reader: RecordingReader;
   patterns: PatternSet;
   /** Feed number of the recorded batches. */
@@ -50,6 +50,7 @@ export async function catchUp(
 ): Promise<void> {
   const { hub } = parts;
   const positions = new Map<string, Position>(Object.entries(from.positions ?? {}));
+  const reached = new Reached();
   let fromUs = from.time;
   for (;;) {
     const tail = new Tail(parts.patterns, parts.feed, (topic) => parts.announce([topic]));
@@ -57,21 +58,65 @@ export async function catchUp(
     try {
       const until = new Map(topics.map((topic) => [topic.id, topic.deliveredOffset]));
       parts.announce(topics);
-      parts.snapshot(topics.filter((topic) => beginsWithNewest(topic, positions, fromUs)));
-      await parts.recorder.flush();
-      if (!await replay(parts, request(parts, topics, positions, fromUs, until))) return;
+      const fresh = topics.filter((topic) => beginsWithNewest(topic, positions, fromUs));
+      parts.snapshot(fresh);
+      reached.begin(topics, positions, fresh);
+      if (!await replay(parts, request(parts, topics, positions, fromUs, until), reached)) return;
       for (const topic of topics) {
         positions.set(topic.name, { epoch: hub.epoch, offset: until.get(topic.id)! });
       }
       fromUs = undefined;
-      if (tail.overflowed) continue;
+      if (tail.overflowed) {
+        beginNewTopics(parts, positions);
+        continue;
+      }
       for (const topic of topics) parts.epoch(topic, hub.epoch);
-      for (const item of tail.take()) forward(parts, item);
+      for (const item of tail.take()) forward(parts, item, reached);
+      parts.snapshot(topics.filter((topic) => reached.below(topic)));
       joined();
       return;
     } finally {
       hub.unlisten(tail);
     }
+  }
+}
+
+/** Of a topic that appeared while the recording was read, nothing has come yet. */
+function beginNewTopics({ hub, patterns }: CatchUpParts, positions: Map<string, Position>): void {
+  for (const { name } of hub.matching(patterns)) {
+    if (!positions.has(name)) positions.set(name, { epoch: hub.epoch, offset: 0 });
+  }
+}
+
+/** How far the peer has got in each topic, in offsets of the current epoch. */
+class Reached {
+  #offsets = new Map<number, number>();
+  #reader = new BatchReader();
+
+  /** Topics begin at their positions, those of `fresh` with their newest value. */
+  begin(topics: Topic[], positions: Map<string, Position>, fresh: Topic[]): void {
+    for (const { id, name, epoch } of topics) {
+      const position = positions.get(name);
+      if (position?.epoch === epoch && !this.#offsets.has(id)) this.#offsets.set(id, position.offset);
+    }
+    for (const { id, newest } of fresh) if (newest) this.#offsets.set(id, newest.offset);
+  }
+
+  /** The topic's offsets count in another epoch from here on. */
+  epoch(topic: number): void {
+    this.#offsets.set(topic, 0);
+  }
+
+  /** A batch went out. */
+  batch(bytes: Uint8Array): void {
+    const reader = this.#reader;
+    reader.open(bytes);
+    while (reader.next()) this.#offsets.set(reader.channel, reader.sequence);
+  }
+
+  /** Whether the topic has a newer value. */
+  below({ id, newest }: Topic): boolean {
+    return newest !== undefined && newest.offset > (this.#offsets.get(id) ?? 0);
   }
 }
 
@@ -105,23 +150,30 @@ function request(
 }
 
 /** Sends what the recording has; false when the subscription ended meanwhile. */
-async function replay(parts: CatchUpParts, what: ReplayRequest): Promise<boolean> {
+async function replay(parts: CatchUpParts, what: ReplayRequest, reached: Reached): Promise<boolean> {
   for await (const item of parts.reader.replay(what)) {
     if (!await parts.ready()) return false;
-    forwardRecorded(parts, item);
+    forwardRecorded(parts, item, reached);
   }
   return await parts.ready();
 }
 
-function forwardRecorded(parts: CatchUpParts, item: ReplayItem): void {
-  if (item.kind === "batch") return parts.batch(item.bytes, item.samples);
+function forwardRecorded(parts: CatchUpParts, item: ReplayItem, reached: Reached): void {
+  if (item.kind === "batch") {
+    reached.batch(item.bytes);
+    return parts.batch(item.bytes, item.samples);
+  }
   const topic = parts.hub.topicById(item.topic);
   if (!topic) return;
-  if (item.kind === "epoch") parts.epoch(topic, item.epoch);
-  else parts.gap(topic, item.epoch, item.from, item.to, item.reason);
+  if (item.kind === "epoch") {
+    reached.epoch(topic.id);
+    parts.epoch(topic, item.epoch);
+  } else parts.gap(topic, item.epoch, item.from, item.to, item.reason);
 }
 
-function forward(parts: CatchUpParts, item: TailItem): void {
-  if (item.kind === "batch") parts.batch(item.bytes, item.samples);
-  else parts.gap(item.topic, parts.hub.epoch, item.from, item.to, "device");
+function forward(parts: CatchUpParts, item: TailItem, reached: Reached): void {
+  if (item.kind === "batch") {
+    reached.batch(item.bytes);
+    parts.batch(item.bytes, item.samples);
+  } else parts.gap(item.topic, parts.hub.epoch, item.from, item.to, "device");
 }

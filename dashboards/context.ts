@@ -9,7 +9,7 @@ import type { Clock } from "../hub/clock.ts";
 import type { Counters } from "../hub/counters.ts";
 import type { FeedRegistry } from "../hub/feed.ts";
 import type { Hub } from "../hub/hub.ts";
-import type { Recorder, RecordingReader } from "../hub/recording.ts";
+import type { RecordingReader } from "../hub/recording.ts";
 import type { Resumption } from "../hub/resumption.ts";
 import type { EndableSession, SessionLog, SessionRecord } from "../hub/session_log.ts";
 import type { Tally } from "../hub/tally.ts";
@@ -32,7 +32,6 @@ export interface DashboardContext {
   hub: Hub;
   feeds: FeedRegistry;
   clock: Clock;
-  recorder: Pick<Recorder, "flush">;
   reader: RecordingReader;
   sessionLog: SessionLog;
   /** All sessions that are open; each adds itself and takes itself out. */

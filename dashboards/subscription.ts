@@ -194,7 +194,6 @@ export class Subscription implements FeedMember {
     const { context } = this.parts;
     return {
       hub: context.hub,
-      recorder: context.recorder,
       reader: context.reader,
       patterns: this.#options.patterns,
       feed,

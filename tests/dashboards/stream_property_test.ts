@@ -10,7 +10,7 @@ import { settle, World } from "../support/world.ts";
 
 type Step =
   | { do: "state" | "event"; count: number }
-  | { do: "commit" | "tick" | "sweep" | "block" | "unblock" | "reconnect" | "settle" };
+  | { do: "unrecorded" | "commit" | "tick" | "sweep" | "block" | "unblock" | "reconnect" | "settle" };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({
@@ -19,7 +19,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   }),
   fc.record({
     do: fc.constantFrom(
-      ...["commit", "tick", "sweep", "block", "unblock", "reconnect", "settle"] as const,
+      ...["unrecorded", "commit", "tick", "sweep", "block", "unblock", "reconnect", "settle"] as const,
     ),
   }),
 );
@@ -105,6 +105,11 @@ async function apply(
           batchFrame([{ channel: one.do === "state" ? 1 : 2, sequence, payload: new Uint8Array(4) }]),
         );
       }
+      break;
+    case "unrecorded":
+      world.recording.full = true;
+      device.say(batchFrame([{ channel: 1, sequence: ++sent.state, payload: new Uint8Array(4) }]));
+      world.recording.full = false;
       break;
     case "commit":
       world.recording.commit();

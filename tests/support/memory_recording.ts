@@ -98,6 +98,7 @@ export class MemoryRecording implements Recorder, RecordingReader {
   }
 
   async *replay(request: ReplayRequest): AsyncGenerator<ReplayItem> {
+    await this.flush();
     const wanted = new Map(request.topics.map((topic) => [topic.id, topic]));
     const writer = new BatchWriter({ maxBytes: request.maxBatchBytes, feed: request.feed, recorded: true });
     const batch = (): ReplayItem => ({ kind: "batch", samples: writer.count, bytes: writer.takeCopy() });
