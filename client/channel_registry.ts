@@ -22,10 +22,16 @@ export class ChannelRegistry {
   #attached = false;
 
   /** `send` advertises; it is called only between `attach` and `detach`. */
+  readonly #env: Environment;
+  readonly #send: (channels: ChannelDeclaration[]) => void;
+
   constructor(
-    private readonly env: Environment,
-    private readonly send: (channels: ChannelDeclaration[]) => void,
-  ) {}
+    env: Environment,
+    send: (channels: ChannelDeclaration[]) => void,
+  ) {
+    this.#env = env;
+    this.#send = send;
+  }
 
   /**
    * Declares a channel.
@@ -52,7 +58,7 @@ export class ChannelRegistry {
     };
     this.#byNumber.set(number, record);
     this.#byTopic.set(topic, record);
-    if (this.#unsent.push(record) === 1) this.env.afterTurn(() => this.#sendUnsent());
+    if (this.#unsent.push(record) === 1) this.#env.afterTurn(() => this.#sendUnsent());
     return record;
   }
 
@@ -97,7 +103,7 @@ export class ChannelRegistry {
       const declared = declaration(record);
       const length = JSON.stringify(declared).length;
       if (chunk.length > 0 && size + length > ADVERTISE_CHUNK_BYTES) {
-        this.send(chunk);
+        this.#send(chunk);
         chunk = [];
         size = 0;
       }
@@ -105,7 +111,7 @@ export class ChannelRegistry {
       size += length;
     }
     this.#unsent = [];
-    if (chunk.length > 0) this.send(chunk);
+    if (chunk.length > 0) this.#send(chunk);
   }
 }
 

@@ -40,8 +40,11 @@ interface Written {
 export class Downlink {
   #written = new Map<number, Written>();
   #reader = new BatchReader();
+  readonly #owner: DownlinkOwner;
 
-  constructor(private readonly owner: DownlinkOwner) {}
+  constructor(owner: DownlinkOwner) {
+    this.#owner = owner;
+  }
 
   /** The gateway started anew and counts from 1 again. */
   reset(): void {
@@ -53,7 +56,7 @@ export class Downlink {
     const reader = this.#reader;
     reader.open(frame);
     while (reader.next()) {
-      const channel = this.owner.channel(reader.channel);
+      const channel = this.#owner.channel(reader.channel);
       if (!channel?.options.onWrite) continue;
       const { sequence, timeUs, start, end } = reader;
       const info = { sequence, timeUs, payload: frame.subarray(start, end) };
@@ -84,7 +87,7 @@ export class Downlink {
     run(channel, info).then(ack, (error) => {
       // not acknowledged, so it comes again: let it through then, unless a newer one came meanwhile
       if (written.last === info.sequence) written.last = 0;
-      this.owner.failed(channel.options.topic, error);
+      this.#owner.failed(channel.options.topic, error);
     });
   }
 
@@ -116,11 +119,11 @@ export class Downlink {
   /** To be acknowledged, a channel must be known to the gateway on this very connection. */
   #ack(channel: ChannelRecord, sequence: number): void {
     if (channel.status.state !== "ready") return;
-    this.owner.sendAck(encodeAck([{ channel: channel.number, sequence }]));
+    this.#owner.sendAck(encodeAck([{ channel: channel.number, sequence }]));
   }
 
   #send(channel: ChannelRecord, result: ResultMessage): boolean {
-    return channel.status.state === "ready" && this.owner.sendResult(result);
+    return channel.status.state === "ready" && this.#owner.sendResult(result);
   }
 }
 

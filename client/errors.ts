@@ -9,8 +9,11 @@
 export class ClosedError extends Error {
   override readonly name = "ClosedError";
 
-  constructor(readonly reason: string) {
+  readonly reason: string;
+
+  constructor(reason: string) {
     super(`the connection is closed: ${reason}`);
+    this.reason = reason;
   }
 }
 
@@ -18,10 +21,15 @@ export class ClosedError extends Error {
 export class BufferFullError extends Error {
   override readonly name = "BufferFullError";
 
-  constructor(readonly bufferedBytes: number, readonly limitBytes: number) {
+  readonly bufferedBytes: number;
+  readonly limitBytes: number;
+
+  constructor(bufferedBytes: number, limitBytes: number) {
     super(
       `event buffer holds ${bufferedBytes} bytes of at most ${limitBytes}: wait for ready(), or raise bufferBytes`,
     );
+    this.bufferedBytes = bufferedBytes;
+    this.limitBytes = limitBytes;
   }
 }
 
@@ -34,8 +42,11 @@ export class DroppedError extends Error {
 export class RefusedError extends Error {
   override readonly name = "RefusedError";
 
-  constructor(readonly code: string, message: string) {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
     super(`${code}: ${message}`);
+    this.code = code;
   }
 }
 

@@ -41,7 +41,12 @@ export class EventLane {
   /** Where the next round begins, so that a busy channel does not starve the ones behind it. */
   #turn = 0;
 
-  constructor(private readonly uplink: Uplink, private readonly options: EventLaneOptions) {
+  readonly #uplink: Uplink;
+  readonly #options: EventLaneOptions;
+
+  constructor(uplink: Uplink, options: EventLaneOptions) {
+    this.#uplink = uplink;
+    this.#options = options;
     options.restored.catch(() => {}); // each event that waits for it rejects; without any there is nobody to tell
   }
 
@@ -53,7 +58,7 @@ export class EventLane {
 
   /** Whether the buffer has room for a good while. */
   get roomy(): boolean {
-    return this.bytes <= this.options.bufferBytes / 2;
+    return this.bytes <= this.#options.bufferBytes / 2;
   }
 
   add(channel: ChannelRecord): void {
@@ -82,13 +87,13 @@ export class EventLane {
         timeUs,
         local,
         payload: payload.slice(),
-        stored: this.options.storage === undefined,
+        stored: this.#options.storage === undefined,
         resolve,
         reject,
       };
       if (!this.#makeRoom(channel, eventCost(event))) {
         this.overflowed++;
-        return reject(new BufferFullError(this.bytes, this.options.bufferBytes));
+        return reject(new BufferFullError(this.bytes, this.#options.bufferBytes));
       }
       this.bytes += eventCost(event);
       channel.queue.push(event);
@@ -163,12 +168,12 @@ export class EventLane {
     for (let next = queue.next(); next; next = queue.next()) {
       const { event, sequence } = next;
       const cost = eventCost(event);
-      if (!this.uplink.free) return false;
+      if (!this.#uplink.free) return false;
       if (this.#inFlightBytes + cost > this.#maxInFlightBytes && this.#inFlightBytes > 0) return false;
       this.#inFlightBytes += cost;
-      const timeUs = event.local ? this.options.toGatewayUs(event.timeUs) : event.timeUs;
+      const timeUs = event.local ? this.#options.toGatewayUs(event.timeUs) : event.timeUs;
       queue.markSent();
-      this.uplink.add("control", channel.number, sequence, timeUs, event.payload);
+      this.#uplink.add("control", channel.number, sequence, timeUs, event.payload);
     }
     return true;
   }
@@ -184,11 +189,11 @@ export class EventLane {
       event.resolve(sequence);
     }
     void this.#noteAcknowledged(channel.options.topic, last.sequence);
-    this.options.roomMade();
+    this.#options.roomMade();
   }
 
   #makeRoom(channel: ChannelRecord, cost: number): boolean {
-    const { bufferBytes, overflow } = this.options;
+    const { bufferBytes, overflow } = this.#options;
     while (this.bytes + cost > bufferBytes) {
       const dropped = overflow === "drop-oldest" ? channel.queue.dropOldestUnsent() : undefined;
       if (!dropped) return false;
@@ -201,14 +206,14 @@ export class EventLane {
 
   async #noteAcknowledged(topic: string, sequence: number): Promise<void> {
     try {
-      await this.options.storage?.acknowledged(topic, sequence);
+      await this.#options.storage?.acknowledged(topic, sequence);
     } catch (error) {
-      this.options.failed(asError(error));
+      this.#options.failed(asError(error));
     }
   }
 
   async #store(channel: ChannelRecord, event: QueuedEvent): Promise<void> {
-    const { storage, restored } = this.options;
+    const { storage, restored } = this.#options;
     if (!storage) return;
     const { timeUs, local, payload } = event;
     try {
@@ -227,7 +232,7 @@ export class EventLane {
       this.bytes -= eventCost(event);
       event.reject(error);
     }
-    this.options.roomMade();
+    this.#options.roomMade();
   }
 }
 

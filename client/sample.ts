@@ -17,21 +17,31 @@ export class Sample {
   readonly #frame: Uint8Array;
   readonly #start: number;
   readonly #end: number;
+  readonly channel: ChannelInfo;
+  /** Epoch that `offset` counts in. */
+  readonly epoch: string;
+  /** Counts the topic's samples within its epoch, from 1. */
+  readonly offset: number;
+  /** Gateway time in microseconds since 1970. */
+  readonly timeUs: number;
+  /** Whether it comes from the recording, not from a live source. */
+  readonly recorded: boolean;
 
   constructor(
-    readonly channel: ChannelInfo,
-    /** Epoch that `offset` counts in. */
-    readonly epoch: string,
-    /** Counts the topic's samples within its epoch, from 1. */
-    readonly offset: number,
-    /** Gateway time in microseconds since 1970. */
-    readonly timeUs: number,
-    /** Whether it comes from the recording, not from a live source. */
-    readonly recorded: boolean,
+    channel: ChannelInfo,
+    epoch: string,
+    offset: number,
+    timeUs: number,
+    recorded: boolean,
     frame: Uint8Array,
     start: number,
     end: number,
   ) {
+    this.channel = channel;
+    this.epoch = epoch;
+    this.offset = offset;
+    this.timeUs = timeUs;
+    this.recorded = recorded;
     this.#frame = frame;
     this.#start = start;
     this.#end = end;

@@ -22,7 +22,11 @@ export class SampleQueue {
   #head = 0;
   #newest = new Map<string, Slot>();
 
-  constructor(readonly maxBytes: number) {}
+  readonly maxBytes: number;
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes;
+  }
 
   /** Whether no more event samples should come. */
   get full(): boolean {

@@ -22,13 +22,20 @@ export class StateLane {
   #outlet: StateOutlet | undefined;
   #pumping = false;
   #stream: StateStream | undefined;
+  readonly #uplink: Uplink;
+  readonly #env: Pick<Environment, "nowUs" | "afterTurn">;
+  readonly #toGatewayUs: (localUs: number) => number;
 
   /** `toGatewayUs` turns our clock's time into the gateway's. */
   constructor(
-    private readonly uplink: Uplink,
-    private readonly env: Pick<Environment, "nowUs" | "afterTurn">,
-    private readonly toGatewayUs: (localUs: number) => number,
-  ) {}
+    uplink: Uplink,
+    env: Pick<Environment, "nowUs" | "afterTurn">,
+    toGatewayUs: (localUs: number) => number,
+  ) {
+    this.#uplink = uplink;
+    this.#env = env;
+    this.#toGatewayUs = toGatewayUs;
+  }
 
   /**
    * Sends a sample or keeps it; `payload` is copied.
@@ -56,7 +63,7 @@ export class StateLane {
 
   /** A lane beside the connection carries from here on. */
   up(outlet: StateOutlet): void {
-    this.uplink.flush(); // what was gathered for the connection goes before
+    this.#uplink.flush(); // what was gathered for the connection goes before
     this.#outlet = outlet;
     this.#stream = outlet.sender.stream(0);
   }
@@ -77,7 +84,7 @@ export class StateLane {
 
   /** Whether a sample can be sent now; a lane holds the newest itself while it is busy. */
   get #free(): boolean {
-    return this.#stream !== undefined || this.uplink.free;
+    return this.#stream !== undefined || this.#uplink.free;
   }
 
   /** Sends what waits, as far as the link and the channels let it. */
@@ -88,7 +95,7 @@ export class StateLane {
       else if (channel.status.state === "ready") {
         this.#waiting.delete(channel);
         const { newest } = channel;
-        this.#send(channel, newest, newest.bytes.subarray(0, newest.length), this.env.nowUs());
+        this.#send(channel, newest, newest.bytes.subarray(0, newest.length), this.#env.nowUs());
       }
     }
   }
@@ -103,13 +110,13 @@ export class StateLane {
 
   #send(channel: ChannelRecord, newest: NewestValue, payload: Uint8Array, nowUs: number): void {
     newest.sentUs = nowUs;
-    const time = newest.local ? this.toGatewayUs(newest.timeUs) : newest.timeUs;
+    const time = newest.local ? this.#toGatewayUs(newest.timeUs) : newest.timeUs;
     const sequence = this.#again.delete(channel) ? channel.sequence : ++channel.sequence;
     if (this.#stream && this.#outlet && payload.length <= MAX_STATE_PAYLOAD_BYTES) {
       this.#stream.put(channel.number, sequence, Math.floor(time), payload);
       this.#pumpSoon(this.#outlet);
     } else {
-      this.uplink.add("state", channel.number, sequence, time, payload);
+      this.#uplink.add("state", channel.number, sequence, time, payload);
     }
   }
 
@@ -117,7 +124,7 @@ export class StateLane {
   #pumpSoon(outlet: StateOutlet): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    this.env.afterTurn(() => {
+    this.#env.afterTurn(() => {
       this.#pumping = false;
       outlet.pump();
     });

@@ -95,13 +95,17 @@ export class Subscription implements AsyncIterable<Sample>, Disposable {
   #ended: ClosedError | true | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(
-    /** Names it on the wire; another one after each pause, so that late answers to the former are not mistaken. */
-    public id: number,
-    readonly patterns: readonly string[],
-    readonly options: SubscribeOptions,
-    private readonly owner: SubscriptionOwner,
-  ) {
+  /** Names it on the wire; another one after each pause, so that late answers to the former are not mistaken. */
+  id: number;
+  readonly patterns: readonly string[];
+  readonly options: SubscribeOptions;
+  readonly #owner: SubscriptionOwner;
+
+  constructor(id: number, patterns: readonly string[], options: SubscribeOptions, owner: SubscriptionOwner) {
+    this.id = id;
+    this.patterns = patterns;
+    this.options = options;
+    this.#owner = owner;
     this.#from = options.from;
     if (typeof this.#from === "object") this.#takePositions(this.#from.positions ?? {});
     if (!options.onSample) this.#queue = new SampleQueue(options.queueBytes ?? DEFAULT_QUEUE_BYTES);
@@ -203,7 +207,7 @@ export class Subscription implements AsyncIterable<Sample>, Disposable {
   unsubscribe(): void {
     if (this.#ended) return;
     this.end();
-    this.owner.unsubscribe(this);
+    this.#owner.unsubscribe(this);
   }
 
   [Symbol.dispose](): void {
@@ -239,13 +243,13 @@ export class Subscription implements AsyncIterable<Sample>, Disposable {
     this.#wake?.();
     if (queue.full && sample.channel.class === "event") {
       this.paused = true;
-      this.owner.pause(this);
+      this.#owner.pause(this);
     }
   }
 
   #takeUpAgain(): void {
     this.paused = false;
-    this.owner.resume(this);
+    this.#owner.resume(this);
   }
 
   #jumped(channel: ChannelInfo, from: number, to: number): void {

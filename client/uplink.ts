@@ -46,11 +46,19 @@ export class Uplink {
    * @param flushMs Longest time a sample waits for company; 0 sends each at once.
    * @param drained Called when a congested link is free again.
    */
+  readonly #env: Environment;
+  readonly #flushMs: number;
+  readonly #drained: () => void;
+
   constructor(
-    private readonly env: Environment,
-    private readonly flushMs: number,
-    private readonly drained: () => void,
-  ) {}
+    env: Environment,
+    flushMs: number,
+    drained: () => void,
+  ) {
+    this.#env = env;
+    this.#flushMs = flushMs;
+    this.#drained = drained;
+  }
 
   /** A connection is there. */
   attach(transport: ClientTransport, maxMessageBytes: number): void {
@@ -82,7 +90,7 @@ export class Uplink {
         );
       }
     }
-    if (this.flushMs === 0) this.flush();
+    if (this.#flushMs === 0) this.flush();
     else if (writer.length >= FULL_BATCH_BYTES) this.#send(lane);
     else if (!this.#scheduled) this.#schedule();
   }
@@ -100,7 +108,7 @@ export class Uplink {
     const transport = this.#transport;
     if (writer.count === 0 || !transport) return;
     transport.send(writer.takeBorrowed(), lane);
-    this.#lastFlushUs = this.env.nowUs();
+    this.#lastFlushUs = this.#env.nowUs();
     if (!this.#congested && transport.bufferedBytes > HIGH_WATER_BYTES) {
       this.#congested = true;
       this.#pollDrain();
@@ -109,23 +117,23 @@ export class Uplink {
 
   #schedule(): void {
     this.#scheduled = true;
-    const waitedMs = (this.env.nowUs() - this.#lastFlushUs) / 1000;
-    if (waitedMs < this.flushMs) {
-      this.#stopFlush = this.env.timer(() => this.flush(), this.flushMs - waitedMs);
+    const waitedMs = (this.#env.nowUs() - this.#lastFlushUs) / 1000;
+    if (waitedMs < this.#flushMs) {
+      this.#stopFlush = this.#env.timer(() => this.flush(), this.#flushMs - waitedMs);
       return;
     }
     const transport = this.#transport;
-    this.env.afterTurn(() => {
+    this.#env.afterTurn(() => {
       if (this.#scheduled && this.#transport === transport) this.flush();
     });
   }
 
   #pollDrain(): void {
-    this.#stopDrain = this.env.timer(() => {
+    this.#stopDrain = this.#env.timer(() => {
       if (!this.#transport) return;
       if (this.#transport.bufferedBytes > LOW_WATER_BYTES) return this.#pollDrain();
       this.#congested = false;
-      this.drained();
+      this.#drained();
     }, DRAIN_POLL_MS);
   }
 }

@@ -40,21 +40,27 @@ export class Writes {
   #pending = new Map<number, PendingWrite>();
   #nextId = 1;
 
-  constructor(private readonly env: Environment, private readonly send: (message: WriteMessage) => boolean) {}
+  readonly #env: Environment;
+  readonly #send: (message: WriteMessage) => boolean;
+
+  constructor(env: Environment, send: (message: WriteMessage) => boolean) {
+    this.#env = env;
+    this.#send = send;
+  }
 
   /** Sends a write, now or when the session opens; see `Dashboard.write`. */
   write(body: Omit<WriteMessage, "type" | "id">, timeoutMs: number): Promise<WriteResult> {
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
       const message: WriteMessage = { type: "write", id, ...body, timeoutMs };
-      const stopTimer = this.env.timer(() => this.#expired(id), timeoutMs + GRACE_MS);
-      this.#pending.set(id, { message, sent: this.send(message), resolve, reject, stopTimer });
+      const stopTimer = this.#env.timer(() => this.#expired(id), timeoutMs + GRACE_MS);
+      this.#pending.set(id, { message, sent: this.#send(message), resolve, reject, stopTimer });
     });
   }
 
   /** The session is open: sends what waited for it. */
   opened(): void {
-    for (const write of this.#pending.values()) write.sent ||= this.send(write.message);
+    for (const write of this.#pending.values()) write.sent ||= this.#send(write.message);
   }
 
   /** The gateway's word. Results of writes that were given up are passed over. */

@@ -9,11 +9,15 @@ import type { CloseCode } from "./close_codes.ts";
 export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
 
+  /** The close code that answers it. */
+  readonly close: CloseCode;
+
   /**
    * @param close The close code that answers it.
    * @param message What happened, with the actual value and the limit.
    */
-  constructor(readonly close: CloseCode, message: string) {
+  constructor(close: CloseCode, message: string) {
     super(message);
+    this.close = close;
   }
 }

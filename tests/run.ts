@@ -13,6 +13,7 @@
  * @module
  */
 import { BUN_VERSION, findBun, linkRuntimes } from "./run/bun.ts";
+import { findNode } from "./run/node.ts";
 import { countJunit, emptyOutcome, type Outcome } from "./run/junit.ts";
 import { ensurePackages, missingMessage, SYSTEM_PATH } from "./run/packages.ts";
 import { run } from "./run/process.ts";
@@ -112,7 +113,11 @@ async function main(): Promise<number> {
   heading("Build");
   const bun = await findBun();
   console.log(`Deno ${Deno.version.deno} and Bun ${BUN_VERSION} (${bun})`);
-  const env = { TIDEGATE_BUN: bun, PATH: `${await linkRuntimes(bun)}:${SYSTEM_PATH}` };
+  const env = {
+    TIDEGATE_BUN: bun,
+    TIDEGATE_TEST_NODE: await findNode(),
+    PATH: `${await linkRuntimes(bun)}:${SYSTEM_PATH}`,
+  };
   await build(stages.some((stage) => stage.needsForms) ? FORM_TASKS : ["web"], env);
 
   const total = emptyOutcome();

@@ -82,11 +82,13 @@ function declareWritable(device: Device, onTarget: (value: unknown) => void): vo
 }
 
 /** Runs an example to its end and returns what it printed. */
-async function example(runtime: "deno" | "bun", file: string, args: string[]): Promise<string> {
+async function example(runtime: "deno" | "bun" | "node", file: string, args: string[]): Promise<string> {
   const path = new URL(`../../examples/${file}.ts`, import.meta.url).pathname;
-  const [program, ...options] = runtime === "deno"
-    ? [Deno.execPath(), "run", "--quiet", "--allow-net"]
-    : [Deno.env.get("TIDEGATE_BUN") ?? "bun"];
+  const [program, ...options] = {
+    deno: [Deno.execPath(), "run", "--quiet", "--allow-net"],
+    bun: [Deno.env.get("TIDEGATE_BUN") ?? "bun"],
+    node: [Deno.env.get("TIDEGATE_TEST_NODE") ?? "node"],
+  }[runtime];
   const { code, stdout, stderr } = await new Deno.Command(program!, {
     args: [...options, path, ...args],
     env: { NO_COLOR: "1" },
@@ -251,7 +253,7 @@ eachForm(({ form, test }) => {
   });
 
   if (form !== shippedForms()[0]) return; // the examples are the same whatever the gateway runs on
-  for (const runtime of ["deno", "bun"] as const) {
+  for (const runtime of ["deno", "bun", "node"] as const) {
     test(`the examples work on ${runtime}`, async (gateway) => {
       const name = uniqueName("sdk");
       const token = await operator.addDevice(gateway, name);
