@@ -41,7 +41,13 @@ class Alarm {
   #atMs = Infinity;
   #stop: () => void = () => {};
 
-  constructor(readonly timers: LaneTimers, readonly task: () => void) {}
+  readonly timers: LaneTimers;
+  readonly task: () => void;
+
+  constructor(timers: LaneTimers, task: () => void) {
+    this.timers = timers;
+    this.task = task;
+  }
 
   set(atMs: number): void {
     if (atMs === this.#atMs) return;
