@@ -113,6 +113,13 @@ export class TokenService implements Authorizer {
 
   /** {@inheritDoc Authorizer.onRevoked} */
   onRevoked(tokenId: string, revoked: () => void): () => void {
+    const row = this.#entries.get(tokenId)?.row;
+    // A session begins a while after its token was checked: it must not outlive one that ended in between.
+    if (row && (row.revokedAt !== null || (row.expiresAt !== null && row.expiresAt <= this.#now()))) {
+      let stopped = false;
+      queueMicrotask(() => stopped || revoked());
+      return () => void (stopped = true);
+    }
     const watchers = this.#watchers.get(tokenId) ?? new Set();
     // A fresh function each time, so that the same callback may watch twice.
     const watcher = () => revoked();

@@ -275,8 +275,8 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
     if (this.#stage.at !== "hello") throw new ProtocolError(CLOSE.protocolOrder, "a second hello");
     clearTimeout(this.#helloTimer);
     const { context, principal } = this;
-    const former = hello.resume && context.resumption.take(hello.resume.session, hello.resume.token);
-    const resumed = former?.tokenId === principal.tokenId ? former : undefined;
+    const { session = "", token = "" } = hello.resume ?? {};
+    const resumed = context.resumption.take(session, token, ({ tokenId }) => tokenId === principal.tokenId);
     const record = resumed?.record ?? context.sessionLog.open({
       role: principal.role,
       tokenId: principal.tokenId,

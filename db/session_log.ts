@@ -4,6 +4,7 @@
  * @module
  */
 import type { SessionLog, SessionRecord, SessionStart, SessionTotals } from "../hub/session_log.ts";
+import { MAX_EVENTS_PER_SESSION } from "./changes.ts";
 import type { CommitQueue } from "./commits.ts";
 
 const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -63,12 +64,16 @@ export class SessionRecords implements SessionLog {
   #record(id: string, session: number): SessionRecord {
     const { commits, now } = this;
     let closed = false;
+    let events = 0;
     const copy = (totals: SessionTotals): SessionTotals => ({ ...totals, drops: { ...totals.drops } });
     return {
       id,
       number: session,
-      event: (kind, detail = {}) =>
-        commits.push({ kind: "session_event", session, row: { at: now(), kind, detail } }),
+      event: (kind, detail = {}) => {
+        // What the writer would not keep does not go there: a peer can cause events faster than they are written.
+        if (++events > MAX_EVENTS_PER_SESSION) return;
+        commits.push({ kind: "session_event", session, row: { at: now(), kind, detail } });
+      },
       describe: (change) => commits.push({ kind: "describe", session, change }),
       totals: (totals) => {
         if (!closed) commits.push({ kind: "totals", session, at: now(), totals: copy(totals) });

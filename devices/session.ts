@@ -268,8 +268,8 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
     const { context } = this;
     const device = principal.device!;
     if (hello.resume) context.directory.get(device)?.handOver?.(hello.resume.session, hello.resume.token);
-    const former = hello.resume && context.resumption.take(hello.resume.session, hello.resume.token);
-    const resumed = former?.device === device ? former : undefined;
+    const { session = "", token = "" } = hello.resume ?? {};
+    const resumed = context.resumption.take(session, token, (parked) => parked.device === device);
     const record = resumed?.record ?? context.sessionLog.open({
       role: "device",
       device,

@@ -37,6 +37,9 @@ export function mayWrite(principal: Principal, topic: string): boolean {
 export interface Authorizer {
   /** The principal of this token, or undefined when it is unknown, expired or revoked. */
   authenticate(token: string): Principal | undefined;
-  /** Calls back when the token is revoked or expires; the returned function stops that. */
+  /**
+   * Calls back when the token is revoked or expires, or soon where it is already; the returned function stops
+   * that.
+   */
   onRevoked(tokenId: string, revoked: () => void): () => void;
 }

@@ -51,11 +51,13 @@ export class Resumption<T> {
     }
   }
 
-  /** Takes a session up again; undefined when it is not there or the token is wrong. */
-  take(id: string, token: string): T | undefined {
+  /**
+   * Takes a session up again; undefined, with the session left where it is, when it is not there, the token is
+   * wrong or `match` does not hold for it.
+   */
+  take(id: string, token: string, match: (value: T) => boolean = () => true): T | undefined {
     const parked = this.#parked.get(id);
-    if (!parked) return undefined;
-    if (!sameResumeToken(token, parked.token)) return undefined;
+    if (!parked || !sameResumeToken(token, parked.token) || !match(parked.value)) return undefined;
     clearTimeout(parked.timer);
     this.#parked.delete(id);
     return parked.value;

@@ -164,3 +164,23 @@ Deno.test("tokens differ, and so do their ids", () => {
   assertThrows(() => tokens.ephemeral({ role: "device" }), AccessError, "must name its device");
   assertEquals(new MemoryStore().puts, 0);
 });
+
+Deno.test("a session that begins behind the end of its token is ended too", async () => {
+  const { tokens, clock } = testAccess();
+  const revoked = await tokens.create({ role: "dashboard", label: "a", read: ["#"] });
+  const expired = await tokens.create({
+    role: "dashboard",
+    label: "b",
+    read: ["#"],
+    expiresAt: clock.ms + 1_000,
+  });
+  await tokens.revoke(revoked.info.id);
+  clock.ms += 2_000;
+  const ended: string[] = [];
+  tokens.onRevoked(revoked.info.id, () => ended.push("revoked"));
+  tokens.onRevoked(expired.info.id, () => ended.push("expired"));
+  tokens.onRevoked(expired.info.id, () => ended.push("stopped"))();
+  assertEquals(ended, []);
+  await nextTurn();
+  assertEquals(ended, ["revoked", "expired"]);
+});

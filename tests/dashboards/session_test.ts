@@ -170,3 +170,17 @@ Deno.test("bad patterns are answered with an error; too many subscriptions end t
   for (let id = 2; id < 300; id++) dashboard.say({ type: "subscribe", id, patterns: ["a"] });
   assertEquals(dashboard.closedWith?.code.name, "limit_exceeded");
 });
+
+Deno.test("a session stays to be taken up when somebody with another token tries", () => {
+  using world = new World();
+  const first = world.openDashboard(["#"]);
+  const { session, resume: token } = first.texts("welcome")[0]!;
+  first.cut();
+  const again = (tokenId: string) => {
+    const peer = world.dashboard(["#"], [], tokenId);
+    peer.say({ type: "hello", protocol: 1, resume: { session, token } });
+    return peer.texts("welcome")[0]!.resumed;
+  };
+  assertEquals(again("other"), false);
+  assertEquals(again("dash"), true);
+});

@@ -170,9 +170,9 @@ export class World {
   }
 
   /** A dashboard on a new connection, without hello. */
-  dashboard(read: string[] = ["#"], write: string[] = []): PlayedPeer {
+  dashboard(read: string[] = ["#"], write: string[] = [], tokenId = "dash"): PlayedPeer {
     const transport = new PlayedPeer();
-    const principal: Principal = { role: "dashboard", tokenId: "dash", label: "dash", read, write };
+    const principal: Principal = { role: "dashboard", tokenId, label: tokenId, read, write };
     transport.handlers = new DashboardSession(this.dashboards, transport, principal);
     return transport;
   }
