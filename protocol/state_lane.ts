@@ -72,12 +72,15 @@ export class StateOutlet {
   readonly #alarm: Alarm;
   #open = true;
 
+  readonly lane: RawLane;
+  readonly timers: LaneTimers;
+  readonly moved: (move: LaneMove) => void;
+
   /** @param moved Samples are to take another way from here on. */
-  constructor(
-    readonly lane: RawLane,
-    readonly timers: LaneTimers,
-    readonly moved: (move: LaneMove) => void,
-  ) {
+  constructor(lane: RawLane, timers: LaneTimers, moved: (move: LaneMove) => void) {
+    this.lane = lane;
+    this.timers = timers;
+    this.moved = moved;
     this.#alarm = new Alarm(timers, () => this.pump());
     this.pump();
   }
@@ -126,12 +129,15 @@ export class StateInlet {
   readonly #alarm: Alarm;
   #open = true;
 
+  readonly lane: RawLane;
+  readonly timers: LaneTimers;
+  readonly place: (batch: Uint8Array) => boolean;
+
   /** @param place Takes a batch frame, borrowed; false when it cannot be placed yet. */
-  constructor(
-    readonly lane: RawLane,
-    readonly timers: LaneTimers,
-    readonly place: (batch: Uint8Array) => boolean,
-  ) {
+  constructor(lane: RawLane, timers: LaneTimers, place: (batch: Uint8Array) => boolean) {
+    this.lane = lane;
+    this.timers = timers;
+    this.place = place;
     this.#alarm = new Alarm(timers, () => this.#confirm());
   }
 

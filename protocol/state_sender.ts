@@ -77,8 +77,11 @@ export class StateStream {
   #head = 0;
   #turnMs = -Infinity;
 
+  readonly intervalMs: number;
+
   /** @param intervalMs Shortest time between two turns; a turn has at most one sample of each channel. */
-  constructor(feed: number, readonly intervalMs: number) {
+  constructor(feed: number, intervalMs: number) {
+    this.intervalMs = intervalMs;
     this.writer = new BatchWriter({ maxBytes: MAX_BYTES, feed });
   }
 
