@@ -6,7 +6,19 @@
  */
 import { z } from "zod";
 import { iceServer, ipAddress, maskIceServer, portRange } from "./rtc_setting.ts";
-import { address, duration, formatAddress, list, origin, orOff, setting, size, toggle } from "./setting.ts";
+import {
+  address,
+  duration,
+  formatAddress,
+  gatewayLevel,
+  list,
+  origin,
+  orOff,
+  setting,
+  size,
+  toggle,
+  topicPattern,
+} from "./setting.ts";
 import { exactDuration, exactSize } from "./units.ts";
 
 const SECOND = 1_000;
@@ -97,6 +109,23 @@ export const configSchema = z.strictObject({
       value: "ADDRESSES",
     }),
   }),
+  mqtt: z.strictObject({
+    listen: setting(orOff(address()), {
+      help: "address of the embedded MQTT broker; a taken port is passed over",
+      value: "HOST:PORT|off",
+      show: (value: { hostname: string; port: number } | null) =>
+        value === null ? "off" : formatAddress(value),
+    }),
+    anonymous: setting(toggle(), { help: "let MQTT clients in without a token" }),
+    name: setting(gatewayLevel().optional(), {
+      help: "this gateway's level in tidegate/<gateway>/...; default its id",
+      value: "NAME",
+    }),
+    eventTopics: setting(list(topicPattern()), {
+      help: "patterns of topics whose MQTT messages at QoS 1 and 2 are events, separated by commas",
+      value: "PATTERNS",
+    }),
+  }),
   log: z.strictObject({
     level: setting(
       z.enum(["trace", "debug", "info", "warning", "error"], {
@@ -131,6 +160,9 @@ export const CONFIG_DEFAULTS: Readonly<Record<string, unknown>> = {
   "rtc.iceServers": [],
   "rtc.advertise": [],
   "rtc.addresses": [],
+  "mqtt.listen": "127.0.0.1:1883",
+  "mqtt.anonymous": false,
+  "mqtt.eventTopics": [],
   "log.level": "info",
   "log.format": "text",
 };

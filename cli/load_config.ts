@@ -205,6 +205,15 @@ function refuseImpossible(config: Config, source: (path: string) => string): voi
         "or --insecure-listen if something in front of the gateway encrypts",
     );
   }
+  const broker = config.mqtt.listen;
+  if (broker !== null && !encrypted && !config.insecureListen && !isLoopback(broker.hostname)) {
+    throw new UserError(
+      `${
+        source("mqtt.listen")
+      }: ${broker.hostname} is reachable from other machines and TLS is off: tokens ` +
+        "would travel in the clear; add --tls auto, or --insecure-listen",
+    );
+  }
 }
 
 /** Whether only this machine can reach the host. */

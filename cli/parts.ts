@@ -14,6 +14,18 @@ export type TlsSettings =
   | { mode: "auto" }
   | { mode: "files"; certFile: string; keyFile: string };
 
+/** How MQTT is spoken. */
+export interface MqttSettings {
+  /** Address of the embedded broker; null switches it off. */
+  listen: { hostname: string; port: number } | null;
+  /** Lets clients in without a token; then a client is the device that its user name or client id says. */
+  anonymous: boolean;
+  /** Level of this gateway in `tidegate/<gateway>/…`; default its id. */
+  name?: string;
+  /** Patterns of topics whose messages at QoS 1 and 2 are events. */
+  eventTopics: readonly string[];
+}
+
 /** Settings of a gateway, checked. */
 export interface GatewaySettings {
   listen: { hostname: string; port: number };
@@ -27,6 +39,7 @@ export interface GatewaySettings {
   limits: { idleTimeoutMs: number; resumeWithinMs: number; flushMs: number };
   /** The WebRTC transport; null switches it off. */
   rtc: RtcSettings | null;
+  mqtt: MqttSettings;
 }
 
 /** A gateway that is listening. */
@@ -39,6 +52,8 @@ export interface StartedGateway {
   readonly fingerprint?: string;
   /** Operator token that is valid for this run only. */
   readonly operatorToken: string;
+  /** Where MQTT clients of this machine connect, `mqtt://127.0.0.1:1883`; absent without an embedded broker. */
+  readonly mqttUrl?: string;
   /** Says bye to peers, commits everything and stops listening. */
   stop(): Promise<void>;
   /** Settles when the gateway cannot go on, with the reason; never otherwise. */

@@ -17,6 +17,8 @@ export interface RunState {
   startedAt: string;
   /** PEM to trust, where the gateway signed its own certificate. */
   certificate?: string;
+  /** Embedded MQTT broker, `mqtt://127.0.0.1:1883`, where there is one. */
+  mqttUrl?: string;
 }
 
 /** Readable and writable by the owner, by nobody else. */

@@ -5,6 +5,8 @@
  * @module
  */
 import { z } from "zod";
+import { gatewayLevelProblem } from "../mqtt/topics.ts";
+import { patternProblem } from "../protocol/topics.ts";
 import { exactDuration, exactSize, parseDuration, parseSize } from "./units.ts";
 
 /** What is known of a setting beside its schema. */
@@ -87,7 +89,7 @@ export function duration(min: number, max: number) {
 }
 
 /** A limit that `off` lifts: null when it does. */
-export function orOff<S extends z.ZodType<number, string>>(schema: S) {
+export function orOff<S extends z.ZodType<unknown, string>>(schema: S) {
   return z.union([z.literal("off").transform(() => null), schema], {
     error: (issue) => firstMessage(issue as { errors?: unknown }) ?? "expected a value or off",
   });
@@ -160,4 +162,20 @@ export function origin() {
       return undefined;
     }
   }, "an origin such as https://panel.example.org, without a path");
+}
+
+/** A pattern of topics. */
+export function topicPattern() {
+  return z.string({ error: "expected a topic pattern" }).superRefine((text, context) => {
+    const problem = patternProblem(text);
+    if (problem) context.addIssue({ code: "custom", message: problem });
+  });
+}
+
+/** The gateway's level in MQTT topics. */
+export function gatewayLevel() {
+  return z.string({ error: "expected a name" }).superRefine((text, context) => {
+    const problem = gatewayLevelProblem(text);
+    if (problem) context.addIssue({ code: "custom", message: problem });
+  });
 }

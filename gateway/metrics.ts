@@ -6,6 +6,7 @@
 import type { StoreStatus } from "../db/store.ts";
 import type { MetricValue } from "../routes/services.ts";
 import type { Core } from "./core.ts";
+import type { Mqtt } from "./mqtt.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** Counters that parts keep by reason, with what they count. */
@@ -14,14 +15,18 @@ const REASONED: Record<string, string> = {
   dashboard_drops: "State samples left out for dashboards that were behind, by reason.",
   protocol_errors: "Connections ended for breaking the protocol, by close code.",
   recording_dropped: "State samples that were delivered but not recorded, by reason.",
+  mqtt_broker: "MQTT clients and messages that the embedded broker refused or left out, by reason.",
   faults: "Faults of the gateway's own, by part.",
 };
 
 /** All values of this moment. `status` is the database's last known state. */
 export function* metrics(
   core: Core,
-  sessions: Sessions | undefined,
-  status: StoreStatus | undefined,
+  { sessions, mqtt, status }: {
+    sessions: Sessions | undefined;
+    mqtt: Mqtt | undefined;
+    status: StoreStatus | undefined;
+  },
 ): Generator<MetricValue> {
   const { hub, directory, counters } = core;
   yield gauge("tidegate_topics", "Topics known.", hub.size);
@@ -30,6 +35,7 @@ export function* metrics(
     yield gauge("tidegate_dashboards_connected", "Dashboards connected now.", sessions.dashboards.size);
     yield gauge("tidegate_feeds", "Feeds that dashboards share.", [...sessions.feeds.all()].length);
   }
+  if (mqtt) yield* mqtt.metrics();
   for (const { name, reason, value } of counters) {
     const help = REASONED[name] ?? "Events by reason.";
     yield { name: `tidegate_${name}_total`, help, type: "counter", labels: { reason }, value };

@@ -9,6 +9,7 @@ import type { Page, Services } from "../routes/services.ts";
 import type { Core, Fault } from "./core.ts";
 import { metrics } from "./metrics.ts";
 import { publishOverHttp } from "./publish.ts";
+import type { Mqtt } from "./mqtt.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** Free space below which the recording is in danger, in bytes. */
@@ -17,6 +18,7 @@ const LOW_DISK_BYTES = 64 * 1024 * 1024;
 /** Parts that only a listening gateway has. */
 export interface ServiceParts {
   sessions?: Sessions;
+  mqtt?: Mqtt;
   page?: Page;
   secure: boolean;
   /** Last known state of the database. */
@@ -39,8 +41,8 @@ export function buildServices(core: Core, parts: ServiceParts): Services {
     publish: (principal, topic, payload, encoding) =>
       publishOverHttp(core, principal, topic, payload, encoding),
     connected: () => directory.all(),
-    metrics: () => metrics(core, parts.sessions, parts.status()),
-    notReady: () => notReady(parts.status()),
+    metrics: () => metrics(core, { sessions: parts.sessions, mqtt: parts.mqtt, status: parts.status() }),
+    notReady: () => [...notReady(parts.status()), ...(parts.mqtt?.problems() ?? [])],
     secure: parts.secure,
     ...(parts.page === undefined ? {} : { page: parts.page }),
     fault: parts.fault,

@@ -16,6 +16,7 @@ import type { RunningServer, Runtime } from "../runtime/runtime.ts";
 import { loadWebAssets, PAGE_CONTENT_SECURITY_POLICY } from "../web/assets.ts";
 import { buildCore, type Core, type Fault } from "./core.ts";
 import { faultLog, log } from "./log.ts";
+import { startMqtt } from "./mqtt.ts";
 import { buildServices } from "./services.ts";
 import { Sessions } from "./sessions.ts";
 
@@ -87,8 +88,10 @@ async function listen(
     rtc: settings.rtc,
     fault: counted.fault,
   });
+  const mqtt = await startMqtt(core, settings, { tls, fault: counted.fault });
   const services = buildServices(core, {
     sessions,
+    mqtt,
     page,
     secure: tls !== undefined,
     status: () => pulse.status,
@@ -107,14 +110,19 @@ async function listen(
         enrolment: true,
         device: (principal, mode) => sessions.device(principal, mode),
         dashboard: (principal) => sessions.dashboard(principal),
+        ...(mqtt.accept === undefined ? {} : { mqtt: mqtt.accept }),
       }),
     onFault: (error, where) => counted.fault(where, error),
+  }).catch(async (error) => {
+    await mqtt.stop();
+    throw error;
   });
   const sweep = setInterval(() => core.access.sweep(), SWEEP_EVERY_MS);
   const stop = async () => {
     clearInterval(sweep);
     pulse.stop();
     sessions.stop();
+    await mqtt.stop();
     await server.stop(STOP_GRACE_MS);
     await store.close();
   };
@@ -122,6 +130,7 @@ async function listen(
   return {
     ...reachedAt(server, tls, settings),
     operatorToken: token,
+    ...(mqtt.url === undefined ? {} : { mqttUrl: mqtt.url }),
     stop: once(stop),
     failed: store.failed,
   };

@@ -20,6 +20,8 @@ export interface SocketEndpoints {
   dashboard(principal: Principal): Accept;
   /** Whether devices without a token may connect at all. */
   enrolment: boolean;
+  /** An MQTT client, which proves itself in its CONNECT; absent where there is no embedded broker. */
+  mqtt?: Accept;
 }
 
 /** What the handshake came to. */
@@ -30,9 +32,15 @@ export const DEVICE_PATH = "/v1/device";
 /** Path of the dashboards' endpoint. */
 export const LIVE_PATH = "/v1/live";
 
+/** Path of MQTT over WebSocket. */
+export const MQTT_PATH = "/mqtt";
+/** Its subprotocol (MQTT 3.1.1 section 6). */
+const MQTT_SUBPROTOCOL = "mqtt";
+
 /** Decides on WebSocket handshakes. */
 export function decideHandshake(request: Request, remote: string, endpoints: SocketEndpoints): Handshake {
   const path = new URL(request.url).pathname;
+  if (path === MQTT_PATH && endpoints.mqtt) return mqttHandshake(request, endpoints.gate, endpoints.mqtt);
   if (path !== DEVICE_PATH && path !== LIVE_PATH) {
     return refusal(404, `no WebSocket endpoint at ${path}; there are ${DEVICE_PATH} and ${LIVE_PATH}`);
   }
@@ -66,6 +74,16 @@ export function decideHandshake(request: Request, remote: string, endpoints: Soc
   }
   if (!known) return refusal(400, `dashboards offer the subprotocol ${SUBPROTOCOL}`);
   return { ...protocol, accept: endpoints.dashboard(principal) };
+}
+
+function mqttHandshake(request: Request, gate: Gate, accept: Accept): Handshake {
+  if (!offeredSubprotocols(request.headers).includes(MQTT_SUBPROTOCOL)) {
+    return refusal(400, `MQTT over WebSocket offers the subprotocol ${MQTT_SUBPROTOCOL}`);
+  }
+  if (gate.origin({ headers: request.headers, url: request.url }) === "foreign") {
+    return refusal(403, "this page's origin is not allowed; add it to the allowed origins of the gateway");
+  }
+  return { protocol: MQTT_SUBPROTOCOL, accept };
 }
 
 function refusal(status: number, detail: string, retryAfterS?: number): Response {

@@ -56,7 +56,7 @@ export function serveCommand(context: Context): Command {
 
 /** Settings in the gateway's terms. */
 export function gatewaySettings(config: Config): GatewaySettings {
-  const { listen, data, allowedOrigins, retention, limits } = config;
+  const { listen, data, allowedOrigins, retention, limits, mqtt } = config;
   return {
     listen,
     dataDir: data,
@@ -69,6 +69,12 @@ export function gatewaySettings(config: Config): GatewaySettings {
       flushMs: limits.flush,
     },
     rtc: rtcSettings(config.rtc),
+    mqtt: {
+      listen: mqtt.listen,
+      anonymous: mqtt.anonymous,
+      eventTopics: mqtt.eventTopics,
+      ...(mqtt.name === undefined ? {} : { name: mqtt.name }),
+    },
   };
 }
 
@@ -129,6 +135,7 @@ async function runUntilStopped(context: Context, config: Config, gateway: Starte
       token: gateway.operatorToken,
       startedAt: new Date().toISOString(),
       ...(gateway.certificate === undefined ? {} : { certificate: gateway.certificate }),
+      ...(gateway.mqttUrl === undefined ? {} : { mqttUrl: gateway.mqttUrl }),
     });
     announce(context, config, gateway);
     if (config.agent) agent = await startHostAgent(context, gateway, config.data);
@@ -159,6 +166,7 @@ function announce({ io }: Context, config: Config, gateway: StartedGateway): voi
   }
   io.out(`Tidegate ${VERSION} on ${url}, recording into ${config.data}`);
   if (fingerprint !== undefined) io.out(`certificate (self-signed) SHA-256 ${fingerprint}`);
+  if (gateway.mqttUrl !== undefined) io.out(`MQTT  ${gateway.mqttUrl}`);
   io.out(`open  ${url}/#token=${gateway.operatorToken}`);
 }
 

@@ -22,19 +22,24 @@ export function assert(expr: unknown, msg = ""): asserts expr {
   }
 }
 
+/** node:assert takes an absent message as undefined, which its types leave out. */
+function text(msg: string | undefined): string {
+  return msg as string;
+}
+
 /** Fails unless both are deeply equal. */
 export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
-  nodeAssert.deepStrictEqual(actual, expected, msg);
+  nodeAssert.deepStrictEqual(actual, expected, text(msg));
 }
 
 /** Fails when both are deeply equal. */
 export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void {
-  nodeAssert.notDeepStrictEqual(actual, expected, msg);
+  nodeAssert.notDeepStrictEqual(actual, expected, text(msg));
 }
 
 /** Fails unless both are the same by `Object.is`. */
 export function assertStrictEquals<T>(actual: unknown, expected: T, msg?: string): asserts actual is T {
-  nodeAssert.strictEqual(actual, expected, msg);
+  nodeAssert.strictEqual(actual, expected, text(msg));
 }
 
 /** Fails when `actual` is null or undefined. */
@@ -55,7 +60,7 @@ export function assertStringIncludes(actual: string, expected: string, msg?: str
 
 /** Fails unless `actual` matches `expected`. */
 export function assertMatch(actual: string, expected: RegExp, msg?: string): void {
-  nodeAssert.match(actual, expected, msg);
+  nodeAssert.match(actual, expected, text(msg));
 }
 
 /** Fails unless `actual > expected`. */
@@ -109,7 +114,7 @@ export function assertObjectMatch(actual: object, expected: object, msg?: string
       ) => [key, pick((a as Record<string, unknown>)[key], (e as Record<string, unknown>)[key])]),
     );
   };
-  nodeAssert.deepStrictEqual(pick(actual, expected), expected, msg);
+  nodeAssert.deepStrictEqual(pick(actual, expected), expected, text(msg));
 }
 
 type ErrorClass<E extends Error> = abstract new (...args: never[]) => E;

@@ -19,13 +19,14 @@ interface RunFile {
   pid: number;
   /** PEM, where the gateway signed its own. */
   certificate?: string;
+  mqttUrl?: string;
 }
 
 /** How to start. */
 export interface StartOptions {
   /** Default a new folder, removed at the end. */
   data?: string;
-  /** Arguments behind `serve --listen 127.0.0.1:0 --data DIR`; a later `--listen` wins. */
+  /** Arguments behind `serve --listen 127.0.0.1:0 --data DIR --mqtt-listen 127.0.0.1:0`; a later one wins. */
   args?: string[];
   env?: Record<string, string>;
 }
@@ -104,6 +105,8 @@ export class GatewayProcess implements Target {
   readonly token: string;
   /** PEM of the certificate to trust, with `--tls auto`. */
   readonly certificate: string | undefined;
+  /** Port of the embedded MQTT broker; 0 without one. */
+  readonly mqttPort: number;
   readonly #child: Deno.ChildProcess;
   readonly #output: Output;
   readonly #ownsData: boolean;
@@ -120,6 +123,7 @@ export class GatewayProcess implements Target {
     this.url = file.url.replace(/\/$/, "");
     this.token = file.token;
     this.certificate = file.certificate;
+    this.mqttPort = file.mqttUrl === undefined ? 0 : Number(new URL(file.mqttUrl).port);
     this.#child = child;
     this.#output = output;
     this.#ownsData = ownsData;
@@ -135,7 +139,17 @@ export class GatewayProcess implements Target {
     const data = options.data ?? await Deno.makeTempDir({ prefix: "tidegate-data-" });
     const { program, args, cwd, env } = await form.command();
     const child = new Deno.Command(program, {
-      args: [...args, "serve", "--listen", "127.0.0.1:0", "--data", data, ...options.args ?? []],
+      args: [
+        ...args,
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--data",
+        data,
+        "--mqtt-listen",
+        "127.0.0.1:0",
+        ...options.args ?? [],
+      ],
       cwd,
       env: { ...env, ...options.env },
       clearEnv: true,

@@ -1,0 +1,186 @@
+/**
+ * MQTT at its place in the gateway: the embedded broker over the hub, its port, and who may use it.
+ *
+ * @module
+ */
+import type { GatewaySettings } from "../cli/parts.ts";
+import { formatAddress } from "../cli/setting.ts";
+import type { Principal } from "../hub/access.ts";
+import type { EndableSession } from "../hub/session_log.ts";
+import { EmbeddedBroker } from "../mqtt/broker/broker.ts";
+import { transportConnection } from "../mqtt/broker/connection.ts";
+import type { BrokerContext, MqttAdmission } from "../mqtt/broker/context.ts";
+import { type BrokerListener, listenForClients } from "../mqtt/broker/listen.ts";
+import { TopicTree } from "../mqtt/topics.ts";
+import { CLOSE } from "../protocol/close_codes.ts";
+import { deviceNameProblem } from "../protocol/topics.ts";
+import type { MetricValue } from "../routes/services.ts";
+import type { Accept } from "../transport/transport.ts";
+import type { Core, Fault } from "./core.ts";
+import { log } from "./log.ts";
+
+/** MQTT while the gateway runs. */
+export interface Mqtt {
+  /** Where clients of this machine connect; absent without an embedded broker. */
+  readonly url?: string;
+  /** How an MQTT client comes in over WebSocket; absent without an embedded broker. */
+  readonly accept?: Accept;
+  /** What keeps MQTT from its work, in words. */
+  problems(): string[];
+  metrics(): Iterable<MetricValue>;
+  stop(): Promise<void>;
+}
+
+/** What MQTT needs beside the core. */
+export interface MqttParts {
+  /** Certificate of the gateway, for a broker that other machines reach. */
+  tls: { cert: string; key: string } | undefined;
+  fault: Fault;
+}
+
+/** Starts MQTT as the settings say. @throws when the broker's address cannot be used. */
+export async function startMqtt(core: Core, settings: GatewaySettings, parts: MqttParts): Promise<Mqtt> {
+  const tree = new TopicTree(settings.mqtt.name ?? core.store.boot.gateway);
+  const broker = await startBroker(core, settings, tree, parts);
+  return {
+    ...(broker ? { url: broker.url, accept: broker.accept } : {}),
+    problems: () => [],
+    *metrics() {
+      if (broker) {
+        yield {
+          name: "tidegate_mqtt_clients",
+          help: "Clients connected to the embedded MQTT broker now.",
+          type: "gauge",
+          value: broker.clients(),
+        };
+      }
+    },
+    stop: async () => await broker?.stop(),
+  };
+}
+
+interface RunningBroker {
+  url: string;
+  accept: Accept;
+  clients(): number;
+  stop(): Promise<void>;
+}
+
+async function startBroker(
+  core: Core,
+  settings: GatewaySettings,
+  tree: TopicTree,
+  parts: MqttParts,
+): Promise<RunningBroker | undefined> {
+  const { listen } = settings.mqtt;
+  if (listen === null) return undefined;
+  const open = new Set<EndableSession>();
+  const broker = await EmbeddedBroker.start(brokerContext(core, settings, tree, parts.fault, open));
+  const tls = parts.tls && !isLoopback(listen.hostname) ? parts.tls : undefined;
+  let listener: BrokerListener;
+  try {
+    listener = await listenForClients({
+      ...listen,
+      ...(tls ? { tls: { cert: tls.cert, key: tls.key } } : {}),
+      connected: (connection) => broker.connected(connection),
+    });
+  } catch (error) {
+    await broker.stop();
+    throw new Error(
+      `the MQTT broker cannot listen on ${formatAddress(listen)}: ${(error as Error).message}; give ` +
+        "--mqtt-listen another address, or off",
+      { cause: error },
+    );
+  }
+  if (listen.port !== 0 && listener.port !== listen.port) {
+    log.warn("port {wanted} is taken: the MQTT broker listens on {port}", {
+      wanted: listen.port,
+      port: listener.port,
+    });
+  }
+  const everywhere = ["0.0.0.0", "::", ""].includes(listen.hostname);
+  const hostname = everywhere ? "127.0.0.1" : listen.hostname;
+  return {
+    url: `${tls ? "mqtts" : "mqtt"}://${formatAddress({ hostname, port: listener.port })}`,
+    accept: transportConnection((connection) => broker.connected(connection)),
+    clients: () => broker.clients,
+    async stop() {
+      for (const session of [...open]) session.end(CLOSE.goingAway, "the gateway is shutting down");
+      await broker.stop();
+      await listener.stop();
+    },
+  };
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.");
+}
+
+function brokerContext(
+  core: Core,
+  { mqtt }: GatewaySettings,
+  tree: TopicTree,
+  fault: Fault,
+  open: Set<EndableSession>,
+): BrokerContext {
+  const { hub, clock, counters, store, access, directory, downlink } = core;
+  return {
+    hub,
+    clock,
+    counters,
+    recorder: store.recorder,
+    sessionLog: store.sessionLog,
+    authorizer: access.tokens,
+    downlinks: downlink,
+    presence: directory,
+    open,
+    tree,
+    eventTopics: mqtt.eventTopics,
+    admit: (client) => admit(core, mqtt.anonymous, client),
+    seen: (device) => access.devices.seen(device),
+    log: (level, message) => log[level]("{message}", { message }),
+    fault,
+  };
+}
+
+/** Who an MQTT client is: the password is a token, and a device's user name its name. */
+function admit(
+  { access }: Core,
+  anonymous: boolean,
+  { id, user, password, remote }: Parameters<BrokerContext["admit"]>[0],
+): MqttAdmission {
+  if (password === undefined || password === "") {
+    if (!anonymous) {
+      return {
+        ok: false,
+        because: "wrong",
+        message: "no password; user name = device, password = its token",
+      };
+    }
+    const device = user ?? id;
+    const problem = deviceNameProblem(device);
+    return { ok: true, principal: anonymousPrincipal(problem === undefined ? device : undefined) };
+  }
+  const admission = access.gate.admitToken(password, remote);
+  if (!admission.ok) {
+    return { ok: false, because: admission.status === 429 ? "busy" : "wrong", message: admission.message };
+  }
+  const { principal } = admission;
+  if (principal.device !== undefined && user !== undefined && user !== principal.device) {
+    const message = `user name ${JSON.stringify(user)} is not the token's device, ${principal.device}`;
+    return { ok: false, because: "wrong", message };
+  }
+  return { ok: true, principal };
+}
+
+/** A client without a token, where the settings allow that: reads everything, writes as the device it says it is. */
+function anonymousPrincipal(device: string | undefined): Principal {
+  return {
+    role: device === undefined ? "dashboard" : "device",
+    tokenId: "anonymous",
+    label: "anonymous MQTT client",
+    ...(device === undefined ? {} : { device }),
+    read: ["#"],
+    write: ["#"],
+  };
+}

@@ -1,0 +1,306 @@
+/**
+ * The embedded broker: MQTT 3.1.1 by aedes, with the gateway's tokens, topics and sessions. A client that
+ * publishes is a device; what any device sends goes out on `tidegate/<gateway>/<device>/<channel>`.
+ *
+ * Of aedes' own distribution only the protocol is used: what clients publish goes to the hub, and what they
+ * subscribe to comes from it, so that MQTT clients see and are seen like every other peer.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { Readable } from "node:stream";
+import {
+  Aedes,
+  type AedesPublishPacket,
+  type AuthenticateError,
+  type Client,
+  type PublishPacket,
+} from "aedes";
+import { mayRead, type Principal } from "../../hub/access.ts";
+import type { BorrowedSample } from "../../hub/sample.ts";
+import type { Topic } from "../../hub/topic.ts";
+import { WriteRefused } from "../../hub/writing.ts";
+import { matches } from "../../protocol/topics.ts";
+import { PayloadError } from "../../payload/payload.ts";
+import { outgoing, recoded } from "../payload.ts";
+import type { BrokerConnection } from "./connection.ts";
+import type { BrokerContext } from "./context.ts";
+import { MqttDeviceSession, type Taken } from "./device_session.ts";
+import { FanOut } from "./fan_out.ts";
+import { limitPackets } from "./packet_limit.ts";
+import { MqttPeer } from "./peer.ts";
+
+/** Where a message goes that the hub has taken: nobody can subscribe here. */
+const TAKEN = "$tidegate/taken";
+
+/** A client that does not read for this long is cut, in milliseconds. */
+const DRAIN_TIMEOUT_MS = 30_000;
+
+/** Time for a new connection's CONNECT, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** How often the totals of sessions are put on record, in milliseconds. */
+const TOTALS_EVERY_MS = 5_000;
+
+/** CONNACK return codes of MQTT 3.1.1 section 3.2.2.3. */
+const RETURN_CODE = { unavailable: 3, badCredentials: 4 } as const;
+
+/** Filters by which a device says that others may write to it. */
+const WRITES = /\/(?:set|cmd)$/;
+
+/** The part of aedes' store of retained messages that is the hub's here. */
+interface RetainedStore {
+  createRetainedStreamCombi(filters: string[]): Readable;
+}
+
+/** The embedded broker. */
+export class EmbeddedBroker {
+  readonly #context: BrokerContext;
+  readonly #aedes: Aedes;
+  readonly #peers = new Map<Client, MqttPeer>();
+  readonly #connections = new WeakMap<Client, BrokerConnection>();
+  readonly #fanOut: FanOut;
+  readonly #totals: ReturnType<typeof setInterval>;
+
+  private constructor(context: BrokerContext) {
+    this.#context = context;
+    this.#fanOut = new FanOut(context.hub, context.tree);
+    this.#aedes = new Aedes({
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      drainTimeout: DRAIN_TIMEOUT_MS,
+      maxClientsIdLength: 256,
+      authenticate: (client, user, password, done) => this.#authenticate(client, user, password, done),
+      authorizePublish: (client, packet, done) => this.#received(client, packet, done),
+      authorizeSubscribe: (client, subscription, done) =>
+        done(null, this.#maySubscribe(client, subscription.topic) ? subscription : null),
+      authorizeForward: (client, packet) => this.#forwarded(client, packet),
+    });
+    this.#aedes.on("subscribe", (subscriptions, client) => this.#subscribed(client, subscriptions));
+    this.#aedes.on("unsubscribe", (filters, client) => this.#unsubscribed(client, filters));
+    this.#aedes.on("clientDisconnect", (client) => this.#gone(client));
+    for (const event of ["clientError", "connectionError"] as const) {
+      this.#aedes.on(event, (client, error) => this.#failed(client, error));
+    }
+    this.#totals = setInterval(() => {
+      for (const peer of this.#peers.values()) peer.session?.refresh();
+    }, TOTALS_EVERY_MS);
+  }
+
+  /** Starts one. */
+  static async start(context: BrokerContext): Promise<EmbeddedBroker> {
+    const broker = new EmbeddedBroker(context);
+    await broker.#aedes.listen();
+    const { persistence } = broker.#aedes as Aedes & { persistence: RetainedStore };
+    persistence.createRetainedStreamCombi = (filters) => Readable.from(broker.#retained(filters));
+    return broker;
+  }
+
+  /** Clients connected now. */
+  get clients(): number {
+    return this.#peers.size;
+  }
+
+  /** Takes a connection. */
+  connected(connection: BrokerConnection): void {
+    const client = this.#aedes.handle(connection.stream);
+    this.#connections.set(client, connection);
+    limitPackets(client, (bytes) => {
+      this.#context.counters.add("mqtt_broker", "packet_too_large");
+      this.#context.log(
+        "warn",
+        `MQTT client ${connection.remote} announced a packet of ${bytes} bytes and was cut`,
+      );
+      connection.stream.destroy();
+    });
+  }
+
+  /** Ends all connections. */
+  stop(): Promise<void> {
+    clearInterval(this.#totals);
+    this.#fanOut.stop();
+    return new Promise((stopped) => this.#aedes.close(() => stopped()));
+  }
+
+  #authenticate(
+    client: Client,
+    user: string | undefined,
+    password: Buffer | undefined,
+    done: (error: AuthenticateError | null, success: boolean | null) => void,
+  ): void {
+    const connection = this.#connections.get(client);
+    if (!connection) return done(refusal(RETURN_CODE.unavailable, "the connection is gone"), false);
+    const admission = this.#context.admit({
+      id: client.id,
+      user,
+      password: password?.toString("utf8"),
+      remote: connection.remote,
+    });
+    if (!admission.ok) {
+      this.#context.counters.add("mqtt_broker", admission.because === "wrong" ? "refused" : "rate_limited");
+      this.#context.log("warn", `MQTT client ${connection.remote} was refused: ${admission.message}`);
+      const code = admission.because === "wrong" ? RETURN_CODE.badCredentials : RETURN_CODE.unavailable;
+      return done(refusal(code, admission.message), false);
+    }
+    const { principal } = admission;
+    const peer = new MqttPeer(
+      client,
+      connection,
+      principal,
+      this.#context.tree,
+      (reason) => this.#context.counters.add("mqtt_broker", reason),
+    );
+    const stopRevoked = this.#context.authorizer.onRevoked(principal.tokenId, () => peer.end());
+    connection.stream.once("close", stopRevoked);
+    this.#peers.set(client, peer);
+    done(null, true);
+  }
+
+  /** A message, or a will. It is acknowledged when `done` is called: an event once it is on disk. */
+  #received(client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
+    const peer = client ? this.#peers.get(client) : undefined;
+    if (!client || !peer) return done(new Error("the client is gone"));
+    peer.countIn();
+    const topic = packet.topic;
+    const payload = typeof packet.payload === "string" ? Buffer.from(packet.payload) : packet.payload;
+    packet.topic = TAKEN;
+    packet.retain = false;
+    const settled = (taken: Taken) => {
+      if (taken === "busy") done(new Error("the recording cannot take more events now; send again later"));
+      else done();
+    };
+    try {
+      const inbound = this.#context.tree.inward(topic);
+      if (inbound.kind === "write" && !this.#isOwn(peer, inbound.name)) {
+        this.#write(peer, inbound.name, `${inbound.name}/${inbound.level}`, payload);
+        return done();
+      }
+      const session = this.#session(peer);
+      if (session) return session.publish(topic, payload, packet.qos, settled);
+      this.#context.counters.add("mqtt_broker", "not_a_device");
+      this.#context.log(
+        "warn",
+        `MQTT client ${peer.remote} published ${topic} with a ${peer.principal.role} token: only devices publish ` +
+          "samples, others write to …/set and …/cmd",
+      );
+      done();
+    } catch (error) {
+      this.#context.fault("mqtt broker", error);
+      done(new Error("internal error"));
+    }
+  }
+
+  /** Whether a topic belongs to the device that the client is. */
+  #isOwn(peer: MqttPeer, name: string): boolean {
+    const { device } = peer.principal;
+    return device !== undefined && name.startsWith(`${device}/`);
+  }
+
+  #session(peer: MqttPeer): MqttDeviceSession | undefined {
+    const { device } = peer.principal;
+    if (peer.session || device === undefined) return peer.session;
+    this.#context.seen(device);
+    return peer.session = new MqttDeviceSession(this.#context, peer, device);
+  }
+
+  /** A desired value or a command for a device. */
+  #write(peer: MqttPeer, name: string, own: string, payload: Uint8Array): void {
+    const { hub, downlinks, counters, log } = this.#context;
+    // A device that is on MQTT itself declares `…/set`; one on another transport the topic without it.
+    const topic = hub.topic(own)?.description.writable ? hub.topic(own) : hub.topic(name);
+    const refused = (message: string) => {
+      counters.add("mqtt_broker", "write_refused");
+      log("warn", `MQTT client ${peer.remote}: writing ${name} was refused: ${message}`);
+    };
+    if (!topic) return refused(`no device has declared the topic ${name}`);
+    try {
+      const encoded = recoded(topic.description, payload);
+      downlinks.write(peer.principal, topic.name, encoded).then(
+        ({ status, message }) => {
+          if (status === "failed" || status === "timeout") refused(`${status}: ${message ?? ""}`);
+        },
+        (error) =>
+          error instanceof WriteRefused ? refused(error.message) : this.#context.fault("mqtt write", error),
+      );
+    } catch (error) {
+      if (!(error instanceof PayloadError)) throw error;
+      refused(error.message);
+    }
+  }
+
+  /** A filter without wildcards outside the client's rights is refused; others bring what it may read. */
+  #maySubscribe(client: Client, filter: string): boolean {
+    const peer = this.#peers.get(client);
+    if (!peer) return false;
+    const pattern = peer.tree.patternOf(filter);
+    return pattern === undefined || /[+#]/.test(pattern) || mayRead(peer.principal, pattern);
+  }
+
+  #subscribed(client: Client, subscriptions: readonly { topic: string; qos: number }[]): void {
+    const peer = this.#peers.get(client);
+    if (!peer) return;
+    for (const { topic, qos } of subscriptions) {
+      if (qos > 2) continue; // 128: refused
+      if (!(WRITES.test(topic) && this.#session(peer)?.subscribed(topic))) peer.subscribe(topic, qos);
+    }
+    this.#fanOut.changed(peer);
+  }
+
+  #unsubscribed(client: Client, filters: readonly string[]): void {
+    const peer = this.#peers.get(client);
+    if (!peer) return;
+    for (const filter of filters) peer.unsubscribe(filter);
+    this.#fanOut.changed(peer);
+  }
+
+  #gone(client: Client): void {
+    const peer = this.#peers.get(client);
+    if (!peer) return;
+    this.#peers.delete(client);
+    this.#fanOut.left(peer);
+    const clean = (client as Client & { _disconnected?: boolean })._disconnected === true;
+    peer.session?.finish(clean ? "normal" : "connection_lost");
+  }
+
+  #failed(client: Client, error: Error): void {
+    const remote = this.#connections.get(client)?.remote ?? "unknown";
+    this.#context.log("debug", `MQTT client ${remote}: ${error.message}`);
+  }
+
+  /** Newest values of state topics, as retained messages. */
+  *#retained(filters: readonly string[]): Generator<object> {
+    const { tree, hub } = this.#context;
+    const patterns = filters.flatMap((filter) => tree.patternOf(filter) ?? []);
+    for (const topic of hub.topics()) {
+      const sample = newestSample(topic);
+      if (!sample || !patterns.some((pattern) => matches(pattern, topic.name))) continue;
+      yield {
+        cmd: "publish",
+        topic: tree.outward(topic.name),
+        payload: outgoing("text", sample),
+        qos: 0,
+        retain: true,
+      };
+    }
+  }
+
+  /** What aedes is about to hand to a client: retained values, which everyone gets as far as it may read. */
+  #forwarded(client: Client, packet: AedesPublishPacket): AedesPublishPacket | null {
+    const inbound = this.#context.tree.inward(packet.topic);
+    if (inbound.kind === "foreign") return packet.topic.startsWith("$SYS/") ? null : packet;
+    const name = packet.topic.slice(this.#context.tree.prefix.length);
+    const principal: Principal | undefined = this.#peers.get(client)?.principal;
+    return principal && mayRead(principal, name) ? packet : null;
+  }
+}
+
+/** A topic's newest value as a sample, for state topics that have one. */
+function newestSample(topic: Topic): BorrowedSample | undefined {
+  const { newest } = topic;
+  if (!newest || topic.description.deliveryClass !== "state") return undefined;
+  const { offset, timeUs, session, bytes, length } = newest;
+  return { topic, offset, timeUs, session, bytes, start: 0, end: length };
+}
+
+function refusal(returnCode: number, message: string): AuthenticateError {
+  return Object.assign(new Error(message), { returnCode }) as AuthenticateError;
+}

@@ -1,0 +1,74 @@
+/**
+ * What the embedded broker needs of the rest of the gateway. The composition root fills it in.
+ *
+ * @module
+ */
+import type { CloseCode } from "../../protocol/close_codes.ts";
+import type { Authorizer, Principal } from "../../hub/access.ts";
+import type { Clock } from "../../hub/clock.ts";
+import type { Counters } from "../../hub/counters.ts";
+import type { Hub } from "../../hub/hub.ts";
+import type { Recorder } from "../../hub/recording.ts";
+import type { EndableSession, SessionLog } from "../../hub/session_log.ts";
+import type { Topic } from "../../hub/topic.ts";
+import type { TopicWriter, WriteResult } from "../../hub/writing.ts";
+import type { TopicTree } from "../topics.ts";
+
+/** A connected device, as the directory of devices knows it. */
+export interface PresentDevice {
+  readonly device: string;
+  readonly sessionId: string;
+  readonly transportKind: string;
+  readonly remote: string;
+  end(close: CloseCode, reason: string): void;
+}
+
+/** The directory of connected devices. */
+export interface Presence {
+  arrived(device: PresentDevice): void;
+  departed(device: PresentDevice, reason: string): void;
+}
+
+/** Gets what others write to a topic. */
+export interface WriteTarget {
+  deliver(topic: Topic, offset: number, timeUs: number, payload: Uint8Array): void;
+}
+
+/** The way from those who write to the devices. */
+export interface Downlinks extends TopicWriter {
+  attach(topic: Topic, target: WriteTarget): void;
+  detach(topic: Topic, target: WriteTarget): void;
+  confirmed(topic: Topic, offset: number): void;
+  answered(topic: Topic, offset: number, result: WriteResult): boolean;
+}
+
+/** What came of a client's user name and password. */
+export type MqttAdmission =
+  | { ok: true; principal: Principal }
+  /** `busy`: too many wrong attempts from this address; `wrong`: the user name or the token. */
+  | { ok: false; because: "wrong" | "busy"; message: string };
+
+/** Parts of the embedded broker. */
+export interface BrokerContext {
+  hub: Hub;
+  clock: Clock;
+  counters: Counters;
+  recorder: Recorder;
+  sessionLog: SessionLog;
+  authorizer: Authorizer;
+  downlinks: Downlinks;
+  presence: Presence;
+  /** Sessions that are open; each adds itself and takes itself out. */
+  open: Set<EndableSession>;
+  tree: TopicTree;
+  /** Patterns of topics whose messages at QoS 1 and 2 are events: acknowledged once they are on disk. */
+  eventTopics: readonly string[];
+  /** Decides on a client; the token is the password, a device's user name its name. */
+  admit(
+    client: { id: string; user: string | undefined; password: string | undefined; remote: string },
+  ): MqttAdmission;
+  /** Notes that a device was seen. */
+  seen(device: string): void;
+  log(level: "debug" | "info" | "warn", message: string): void;
+  fault(where: string, error: unknown): void;
+}

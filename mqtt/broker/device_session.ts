@@ -1,0 +1,232 @@
+/**
+ * The session of a device that speaks MQTT: begins with its first message, ends with its connection.
+ *
+ * @module
+ */
+import { CLOSE, type CloseCode } from "../../protocol/close_codes.ts";
+import { MAX_PAYLOAD_BYTES } from "../../protocol/limits.ts";
+import { matchesAny } from "../../protocol/topics.ts";
+import { PayloadError } from "../../payload/payload.ts";
+import type { Principal } from "../../hub/access.ts";
+import type { CommitListener } from "../../hub/hub.ts";
+import type { SessionRecord } from "../../hub/session_log.ts";
+import { Tally } from "../../hub/tally.ts";
+import type { Topic } from "../../hub/topic.ts";
+import type { Traffic } from "../../transport/transport.ts";
+import { guessEncoding, incoming } from "../payload.ts";
+import { COMMAND_LEVEL, deviceTopic, SET_LEVEL } from "../topics.ts";
+import type { BrokerContext, PresentDevice, WriteTarget } from "./context.ts";
+
+/** The client's side of a session. */
+export interface SessionClient {
+  readonly id: string;
+  readonly remote: string;
+  readonly principal: Principal;
+  traffic(): Traffic;
+  /** Sends a value or a command to the client; resolves when it is under way. */
+  send(topic: string, payload: Uint8Array): Promise<void>;
+  /** Ends the connection. */
+  end(reason: string): void;
+}
+
+/** What became of a message: taken, or why not. `busy`: the client has to send it again. */
+export type Taken = "ok" | "dropped" | "busy";
+
+/** One MQTT device on one connection. */
+export class MqttDeviceSession implements PresentDevice, WriteTarget {
+  readonly transportKind = "mqtt";
+  readonly device: string;
+  readonly sessionId: string;
+  readonly #record: SessionRecord;
+  readonly #tally: Tally;
+  readonly #stopRevoked: () => void;
+  readonly #topics = new Map<string, Topic>();
+  readonly #commits = new Map<Topic, CommitListener>();
+  readonly #waiting = new Map<Topic, Map<number, (taken: Taken) => void>>();
+  /** Writable topics, with the MQTT topic that the client wants them on. */
+  readonly #writable = new Map<Topic, string>();
+  readonly #producer: string;
+  #closed = false;
+
+  constructor(readonly context: BrokerContext, readonly client: SessionClient, device: string) {
+    this.device = device;
+    const { principal } = client;
+    this.#record = context.sessionLog.open({
+      role: "device",
+      device,
+      tokenId: principal.tokenId,
+      label: principal.label,
+      remote: client.remote,
+      transport: "mqtt",
+      client: `MQTT ${client.id}`,
+    });
+    this.sessionId = this.#record.id;
+    this.#producer = `mqtt ${client.id}`;
+    this.#tally = new Tally(context.counters, "device_drops");
+    this.#stopRevoked = context.authorizer.onRevoked(
+      principal.tokenId,
+      () => this.end(CLOSE.unauthorized, "the token was revoked"),
+    );
+    context.open.add(this);
+    context.presence.arrived(this);
+  }
+
+  get remote(): string {
+    return this.client.remote;
+  }
+
+  /** Takes a message; `settled` is told when it may be acknowledged. */
+  publish(mqttTopic: string, payload: Uint8Array, qos: number, settled: (taken: Taken) => void): void {
+    if (this.#closed) return settled("dropped");
+    const topic = this.#topic(mqttTopic, payload, qos);
+    if (!topic) return settled("dropped");
+    const fitted = this.#fitted(topic, payload);
+    if (!fitted) return settled("dropped");
+    this.#tally.samplesIn++;
+    const { hub, clock } = this.context;
+    if (topic.description.deliveryClass === "event") return this.#event(topic, fitted, settled);
+    hub.publish(topic, clock.nowUs(), this.#record.number, fitted);
+    settled("ok");
+  }
+
+  /**
+   * The client subscribed to `…/set` or `…/cmd` of its own: others can write that topic from now on.
+   *
+   * @param filter As the client gave it; one with wildcards declares nothing.
+   * @returns whether it is such a topic: what is written to it comes by this session.
+   */
+  subscribed(filter: string): boolean {
+    if (this.#closed || /[+#]/.test(filter)) return false;
+    const named = deviceTopic(this.context.tree, this.device, filter);
+    if ("problem" in named) return false;
+    const last = named.name.slice(named.name.lastIndexOf("/") + 1);
+    if (last !== SET_LEVEL && last !== COMMAND_LEVEL) return false;
+    const known = this.context.hub.topic(named.name);
+    const topic = known?.description.writable ? known : this.context.hub.define({
+      name: named.name,
+      deliveryClass: last === SET_LEVEL ? "state" : "event",
+      encoding: "json",
+      writable: true,
+    });
+    this.#writable.set(topic, filter);
+    this.context.downlinks.attach(topic, this);
+    return true;
+  }
+
+  deliver(topic: Topic, offset: number, _timeUs: number, payload: Uint8Array): void {
+    const filter = this.#writable.get(topic);
+    if (filter === undefined) return;
+    const { downlinks } = this.context;
+    this.#tally.samplesOut++;
+    this.client.send(filter, payload.slice()).then(() => {
+      if (topic.description.deliveryClass === "state") downlinks.confirmed(topic, offset);
+      else downlinks.answered(topic, offset, { status: "done", message: "handed to the MQTT client" });
+    }, () => {});
+  }
+
+  end(close: CloseCode, reason: string): void {
+    if (this.#closed) return;
+    this.#record.event("closed", { reason: close.name, detail: reason });
+    this.finish(close.name);
+    this.client.end(reason);
+  }
+
+  /** The connection is over. */
+  finish(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { context } = this;
+    this.#stopRevoked();
+    context.open.delete(this);
+    for (const topic of this.#writable.keys()) context.downlinks.detach(topic, this);
+    for (const [topic, listener] of this.#commits) context.hub.offCommit(topic, listener);
+    for (const waiting of this.#waiting.values()) for (const settled of waiting.values()) settled("dropped");
+    this.#tally.retire(this.client.traffic());
+    this.#record.close(reason, this.#tally.totals());
+    context.presence.departed(this, reason);
+  }
+
+  /** Brings the record's totals up to date. */
+  refresh(): void {
+    if (!this.#closed) this.#record.totals(this.#tally.totals(this.client.traffic()));
+  }
+
+  #topic(mqttTopic: string, payload: Uint8Array, qos: number): Topic | undefined {
+    const cached = this.#topics.get(mqttTopic);
+    if (cached && !cached.description.writable) return cached;
+    const named = deviceTopic(this.context.tree, this.device, mqttTopic);
+    if ("problem" in named) return this.#drop("bad_topic", named.problem);
+    if (!matchesAny(this.client.principal.write, named.name)) {
+      return this.#drop("forbidden", `the token may not write ${named.name}`);
+    }
+    const { hub, eventTopics } = this.context;
+    const known = hub.topic(named.name);
+    if (known?.description.writable) {
+      return this.#drop("not_writable", `${named.name} is written by others, not by the device`);
+    }
+    const event = qos > 0 && matchesAny(eventTopics, named.name);
+    const topic = known ?? hub.define({
+      name: named.name,
+      deliveryClass: event ? "event" : "state",
+      encoding: guessEncoding(payload),
+      writable: false,
+    });
+    this.#topics.set(mqttTopic, topic);
+    return topic;
+  }
+
+  #fitted(topic: Topic, payload: Uint8Array): Uint8Array | undefined {
+    if (payload.length > MAX_PAYLOAD_BYTES) {
+      return this.#drop(
+        "too_large",
+        `${payload.length} bytes on ${topic.name}, the limit is ${MAX_PAYLOAD_BYTES}`,
+      );
+    }
+    try {
+      const { payload: fitted, widened } = incoming(topic.description, payload);
+      if (widened) this.context.hub.define({ ...topic.description, encoding: widened });
+      return fitted;
+    } catch (error) {
+      if (!(error instanceof PayloadError)) throw error;
+      return this.#drop("bad_payload", `${topic.name}: ${error.message}`);
+    }
+  }
+
+  #event(topic: Topic, payload: Uint8Array, settled: (taken: Taken) => void): void {
+    const { hub, clock, recorder } = this.context;
+    this.#listen(topic);
+    const sequence = recorder.acceptedSequence(topic, this.#producer) + 1;
+    const offset = hub.publishEvent(
+      topic,
+      clock.nowUs(),
+      this.#record.number,
+      payload,
+      0,
+      payload.length,
+      this.#producer,
+      sequence,
+    );
+    if (offset === 0) return settled("busy");
+    let waiting = this.#waiting.get(topic);
+    if (!waiting) this.#waiting.set(topic, waiting = new Map());
+    waiting.set(sequence, settled);
+  }
+
+  #listen(topic: Topic): void {
+    if (this.#commits.has(topic)) return;
+    const listener: CommitListener = (_sample, producer, sequence) => {
+      const waiting = producer === this.#producer ? this.#waiting.get(topic) : undefined;
+      const settled = waiting?.get(sequence);
+      waiting?.delete(sequence);
+      settled?.("ok");
+    };
+    this.#commits.set(topic, listener);
+    this.context.hub.onCommit(topic, listener);
+  }
+
+  #drop(reason: string, detail: string): undefined {
+    this.#tally.drop(reason);
+    this.context.log("debug", `MQTT device ${this.device}: message dropped: ${detail}`);
+    return undefined;
+  }
+}
