@@ -28,6 +28,11 @@ export class Backlog {
     return this.transport.bufferedBytes <= LOW_WATER_BYTES;
   }
 
+  /** Whether a peer that reads would not fall behind by some more. */
+  get roomy(): boolean {
+    return this.transport.bufferedBytes <= HIGH_WATER_BYTES;
+  }
+
   /**
    * Looks once. `behind`: too many bytes wait, or something has waited for longer than `maxStaleMs`.
    *

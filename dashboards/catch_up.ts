@@ -16,6 +16,7 @@ import type { Hub } from "../hub/hub.ts";
 import type { PatternSet } from "../hub/pattern.ts";
 import type { RecordingReader, ReplayItem, ReplayRequest } from "../hub/recording.ts";
 import type { Topic } from "../hub/topic.ts";
+import { Outbox } from "./outbox.ts";
 import { Tail, type TailItem } from "./tail.ts";
 
 /** What catching up needs of its subscription. */
@@ -33,6 +34,8 @@ export interface CatchUpParts {
   batch(bytes: Uint8Array, samples: number): void;
   /** Sends the newest value of those of `topics` that are state. */
   snapshot(topics: Topic[]): void;
+  /** Whether the peer can take more now. */
+  more(): boolean;
   /** Resolves when the peer can take more; false when the subscription has ended. */
   ready(): Promise<boolean>;
 }
@@ -57,10 +60,14 @@ export async function catchUp(
     const topics = hub.listen(tail);
     try {
       const until = new Map(topics.map((topic) => [topic.id, topic.deliveredOffset]));
-      parts.announce(topics);
       const fresh = topics.filter((topic) => beginsWithNewest(topic, positions, fromUs));
-      parts.snapshot(fresh);
+      const first = new Outbox(parts.patterns, parts.feed, () => {});
+      first.begin(topics, fresh);
       reached.begin(topics, positions, fresh);
+      while (!first.empty) {
+        first.drain(parts);
+        if (!await parts.ready()) return;
+      }
       if (!await replay(parts, request(parts, topics, positions, fromUs, until), reached)) return;
       for (const topic of topics) {
         positions.set(topic.name, { epoch: hub.epoch, offset: until.get(topic.id)! });

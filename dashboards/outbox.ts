@@ -6,11 +6,23 @@
  */
 import { BatchWriter } from "../protocol/batch.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
+import { FEED_BATCH_BYTES } from "../hub/feed.ts";
 import type { PatternListener } from "../hub/hub.ts";
 import { LatestValues } from "../hub/latest_values.ts";
 import type { PatternSet } from "../hub/pattern.ts";
 import type { BorrowedSample } from "../hub/sample.ts";
 import type { Topic } from "../hub/topic.ts";
+
+/** Topics announced between two looks at the backlog: a schema may make each some 32 KB. */
+const TOPICS_AT_A_TIME = 64;
+
+/** Where an outbox empties itself to. */
+export interface OutboxWay {
+  announce(topics: Topic[]): void;
+  batch(bytes: Uint8Array, samples: number): void;
+  /** Whether the peer can take more now. */
+  more(): boolean;
+}
 
 /** A private, conflating outbox of one subscription. */
 export class Outbox implements PatternListener {
@@ -20,6 +32,7 @@ export class Outbox implements PatternListener {
   /** Event topics that went on meanwhile, with the last offset that the peer has. */
   readonly #missed = new Map<Topic, number>();
   readonly #writer: BatchWriter;
+  #toAnnounce: Topic[] = [];
 
   /** @param defined Is told of topics that appear. */
   constructor(readonly patterns: PatternSet, feed: number, readonly defined: (topic: Topic) => void) {
@@ -47,17 +60,41 @@ export class Outbox implements PatternListener {
     return missed;
   }
 
-  /** Sends the newest values through `send`, as many batches as it takes. */
-  drain(send: (batch: Uint8Array, samples: number) => void): void {
+  /** Has `topics` announced, and the newest values of those of `values` that are state sent. */
+  begin(topics: readonly Topic[], values: readonly Topic[]): void {
+    this.#toAnnounce = [...topics];
+    for (const topic of values) {
+      const { newest, description } = topic;
+      if (!newest || description.deliveryClass !== "state") continue;
+      this.#latest.put({ ...newest, topic, start: 0, end: newest.length });
+    }
+  }
+
+  /** Whether nothing waits but what the recording has. */
+  get empty(): boolean {
+    return this.#toAnnounce.length === 0 && this.#latest.size === 0;
+  }
+
+  /** Sends what waits, announcements first, while the peer can take it. */
+  drain(out: OutboxWay): void {
+    while (this.#toAnnounce.length > 0) {
+      if (!out.more()) return;
+      out.announce(this.#toAnnounce.splice(0, TOPICS_AT_A_TIME));
+    }
     const writer = this.#writer;
     const flush = () => {
       const samples = writer.count;
-      if (samples > 0) send(writer.takeBorrowed(), samples);
+      if (samples > 0) out.batch(writer.takeBorrowed(), samples);
     };
-    this.#latest.drain(({ topic, offset, timeUs, bytes, start, end }) => {
-      if (writer.add(topic.id, offset, timeUs, bytes, start, end)) return;
+    if (!out.more()) return;
+    this.#latest.drainWhile(({ topic, offset, timeUs, bytes, start, end }) => {
+      if (!writer.add(topic.id, offset, timeUs, bytes, start, end)) {
+        flush();
+        writer.add(topic.id, offset, timeUs, bytes, start, end);
+      }
+      if (writer.length < FEED_BATCH_BYTES) return true;
       flush();
-      writer.add(topic.id, offset, timeUs, bytes, start, end);
+      return out.more();
     });
     flush();
   }

@@ -23,7 +23,7 @@ import { newResumeToken } from "../hub/resumption.ts";
 import type { SessionRecord } from "../hub/session_log.ts";
 import { StateOutbox } from "../hub/state_outbox.ts";
 import { Tally } from "../hub/tally.ts";
-import type { Topic } from "../hub/topic.ts";
+import type { Topic, TopicDescription } from "../hub/topic.ts";
 import { type LaneHandlers, type LaneNegotiation, NO_LANES, type StateLane } from "../transport/lane.ts";
 import type { Watched } from "../transport/liveness.ts";
 import type { Transport, TransportClosed, TransportHandlers } from "../transport/transport.ts";
@@ -55,8 +55,8 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
   #stage: Stage = { at: "hello" };
   readonly #backlog: Backlog;
   readonly #subscriptions = new Map<number, Subscription>();
-  /** Topics that the peer knows, by id, with the announcement it has. */
-  readonly #announced = new Map<number, string>();
+  /** Topics that the peer knows, by id, with what it was told of each. */
+  readonly #announced = new Map<number, { description: TopicDescription; epoch: string }>();
   readonly #helloTimer: ReturnType<typeof setTimeout>;
   readonly #stopRevoked: () => void;
   #negotiation: LaneNegotiation | undefined;
@@ -344,8 +344,7 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
       announce: (topics, epoch) => this.#announce(topics, epoch),
       ready: () => this.#ready(),
       failed: (message) => this.#closeWith(CLOSE.internal, message, true),
-      refused: () =>
-        this.#closeWith(CLOSE.slowConsumer, `${this.transport.bufferedBytes} bytes wait unread`, true),
+      refused: () => this.#refused(),
     });
     this.#subscriptions.set(request.id, subscription);
   }
@@ -353,14 +352,15 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
   #announce(topics: Topic[], epoch?: string): void {
     const news: ChannelAnnouncement[] = [];
     for (const topic of topics) {
-      const announcement = epoch === undefined ? topic.announcement() : { ...topic.announcement(), epoch };
-      const text = JSON.stringify(announcement);
-      if (this.#announced.get(topic.id) === text) continue;
-      this.#announced.set(topic.id, text);
-      news.push(announcement);
+      const { id, description } = topic;
+      const told = { description, epoch: epoch ?? topic.epoch };
+      const known = this.#announced.get(id);
+      if (known?.description === description && known.epoch === told.epoch) continue;
+      this.#announced.set(id, told);
+      news.push({ ...topic.announcement(), epoch: told.epoch });
     }
     if (news.length === 0) return;
-    for (const text of inMessages("channels", "channels", news)) this.transport.send(text, "control");
+    for (const text of inMessages("channels", "channels", news)) this.#transmit(text);
   }
 
   /** Peer's faults become a close code and a counter; anything else is ours and ends only this session. */
@@ -381,7 +381,8 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
 
   #closeWith(close: CloseCode, reason: string, resumable: boolean): void {
     if (this.#stage.at === "closed") return;
-    this.#send({ type: "bye", code: close.code, reason: reason.slice(0, 1000), reconnect: close.reconnect });
+    const bye = { type: "bye", code: close.code, reason: reason.slice(0, 1000), reconnect: close.reconnect };
+    this.transport.send(JSON.stringify(bye), "control");
     this.#finish(close.name, resumable, reason);
     this.transport.close(close, reason);
   }
@@ -424,7 +425,17 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
   }
 
   #send(message: ToDashboard): void {
-    this.transport.send(JSON.stringify(message), "control");
+    this.#transmit(JSON.stringify(message));
+  }
+
+  /** A message that is refused is missing from then on: the peer is better off beginning anew. */
+  #transmit(text: string): void {
+    if (this.#stage.at === "closed" || this.transport.send(text, "control") || !this.transport.open) return;
+    this.#refused();
+  }
+
+  #refused(): void {
+    this.#closeWith(CLOSE.slowConsumer, `${this.transport.bufferedBytes} bytes wait unread`, true);
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import { BatchWriter } from "../protocol/batch.ts";
 import type { GapReason, Subscribe, ToDashboard } from "../protocol/control.ts";
-import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
+import { MAX_MESSAGE_BYTES, MAX_SCHEMA_BYTES } from "../protocol/limits.ts";
 import { type Feed, FEED_BATCH_BYTES, type FeedMember, type FeedOptions } from "../hub/feed.ts";
 import { PatternSet } from "../hub/pattern.ts";
 import type { StateOutbox } from "../hub/state_outbox.ts";
@@ -17,7 +17,7 @@ import type { Backlog } from "./backlog.ts";
 import { catchUp, type CatchUpParts } from "./catch_up.ts";
 import type { DashboardContext } from "./context.ts";
 import { DirectStream } from "./direct_stream.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox, type OutboxWay } from "./outbox.ts";
 
 type Phase =
   | { at: "catching_up" }
@@ -25,6 +25,12 @@ type Phase =
   | { at: "direct"; stream: DirectStream }
   | { at: "behind"; outbox: Outbox; feed: number; reading: boolean }
   | { at: "ended" };
+
+/** Most bytes that a subscription begins with at once; with more to tell it waits for the peer to read. */
+const MAX_BURST_BYTES = 262_144;
+
+/** About what an announcement without a schema takes, in bytes. */
+const ANNOUNCEMENT_BYTES = 200;
 
 /** Why state samples are left out while a peer is behind. */
 export type BehindReason = "conflated" | "stale";
@@ -62,6 +68,11 @@ export class Subscription implements FeedMember {
   /** Feed number that the peer was told first; 0 before. */
   #firstFeed = 0;
   #phase: Phase = { at: "catching_up" };
+  readonly #way: OutboxWay = {
+    announce: (topics) => this.parts.announce(topics),
+    batch: (bytes, samples) => this.#batch(bytes, samples),
+    more: () => !this.#ended && this.parts.backlog.roomy,
+  };
 
   constructor(request: Subscribe, readonly parts: SubscriptionParts) {
     this.id = request.id;
@@ -144,11 +155,11 @@ export class Subscription implements FeedMember {
   drain(reason: BehindReason): void {
     const phase = this.#phase;
     if (phase.at !== "behind" || !this.parts.backlog.clear) return;
-    phase.outbox.drain((batch, samples) => this.#batch(batch, samples));
+    phase.outbox.drain(this.#way);
     this.#skipped[reason] += phase.outbox.conflated;
     this.parts.tally.drop(reason, phase.outbox.conflated);
     phase.outbox.conflated = 0;
-    if (phase.reading || !this.parts.backlog.clear) return;
+    if (phase.reading || !phase.outbox.empty || !this.parts.backlog.clear) return;
     if (phase.outbox.missedEvents) this.#readMissed(phase);
     else this.#goLive(() => this.parts.context.hub.unlisten(phase.outbox));
   }
@@ -171,10 +182,10 @@ export class Subscription implements FeedMember {
 
   #begin(from: Exclude<Subscribe["from"], undefined>): void {
     if (typeof from === "string") {
-      this.#goLive(() => {
-        if (from === "snapshot") this.#snapshot(this.parts.context.hub.matching(this.#options.patterns));
-      });
-      return;
+      const topics = this.parts.context.hub.matching(this.#options.patterns);
+      const values = from === "snapshot" ? topics : [];
+      if (costOf(topics, values) > MAX_BURST_BYTES) return this.#beginBehind(topics, values);
+      return this.#goLive(() => this.#snapshot(values));
     }
     const { context } = this.parts;
     const feed = context.feeds.privateNumber();
@@ -190,6 +201,19 @@ export class Subscription implements FeedMember {
       .catch((error) => this.#failed(error));
   }
 
+  /** With more to tell than should wait on the line at once, it begins like one that is behind. */
+  #beginBehind(topics: Topic[], values: Topic[]): void {
+    const { context } = this.parts;
+    const feed = context.feeds.privateNumber();
+    const outbox = new Outbox(this.#options.patterns, feed, (topic) => this.announce([topic]));
+    this.#firstFeed = feed;
+    this.parts.send({ type: "subscribed", id: this.id, feed, live: false });
+    context.hub.listen(outbox);
+    this.#phase = { at: "behind", outbox, feed, reading: false };
+    outbox.begin(topics, values);
+    this.drain("conflated");
+  }
+
   #catchUpParts(feed: number): CatchUpParts {
     const { context } = this.parts;
     return {
@@ -202,6 +226,7 @@ export class Subscription implements FeedMember {
       gap: (topic, epoch, from, to, reason) => this.#gap(topic, epoch, from, to, reason),
       batch: (bytes, samples) => this.#batch(bytes, samples),
       snapshot: (topics) => this.#snapshot(topics),
+      more: this.#way.more,
       ready: async () => await this.parts.ready() && this.#phase.at !== "ended",
     };
   }
@@ -341,4 +366,14 @@ export class Subscription implements FeedMember {
     this.parts.context.fault(`subscription ${this.id}`, error);
     this.parts.failed("the recording could not be read; connect again and go on from your positions");
   }
+}
+
+/** At most about so many bytes announce `topics` and carry the newest values of `values`. */
+function costOf(topics: readonly Topic[], values: readonly Topic[]): number {
+  let bytes = 0;
+  for (const { description: { schema, fields } } of topics) {
+    bytes += ANNOUNCEMENT_BYTES + (schema === undefined && fields === undefined ? 0 : MAX_SCHEMA_BYTES);
+  }
+  for (const { newest } of values) bytes += newest?.length ?? 0;
+  return bytes;
 }

@@ -162,7 +162,7 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
     const number = this.#numbers.get(topic);
     if (number === undefined) return;
     this.#downWriter.add(number, offset, timeUs, payload);
-    this.transport.send(this.#downWriter.takeBorrowed(), "control");
+    this.#transmit(this.#downWriter.takeBorrowed());
   }
 
   #control(message: DeviceMessage): void {
@@ -303,7 +303,7 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
       session: record.number,
       producer: open.producer,
       mode: hello.clock ?? "arrival",
-      sendAck: (frame) => void this.transport.send(frame, "control"),
+      sendAck: (frame) => this.#transmit(frame),
     });
     this.#stage = { at: "open", open };
     this.device = device;
@@ -378,7 +378,7 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
       channels: accepted.length,
       refused: channels.length - accepted.length,
     });
-    for (const text of inMessages("advertised", "channels", accepted)) this.transport.send(text, "control");
+    for (const text of inMessages("advertised", "channels", accepted)) this.#transmit(text);
     for (const { channel: number } of accepted) {
       const channel = this.#channels.get(number);
       if (channel?.writable) this.context.downlink.attach(channel.topic, this);
@@ -452,7 +452,8 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
 
   #closeWith(close: CloseCode, reason: string, resumable: boolean): void {
     if (this.#stage.at === "closed") return;
-    this.#send({ type: "bye", code: close.code, reason: reason.slice(0, 1000), reconnect: close.reconnect });
+    const bye = { type: "bye", code: close.code, reason: reason.slice(0, 1000), reconnect: close.reconnect };
+    this.transport.send(JSON.stringify(bye), "control");
     this.#finish(close.name, resumable, reason);
     this.transport.close(close, reason);
   }
@@ -495,6 +496,14 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
   }
 
   #send(message: ToDevice): void {
-    this.transport.send(JSON.stringify(message), "control");
+    this.#transmit(JSON.stringify(message));
+  }
+
+  /** What is refused is missing from then on; a device that begins anew gets all that it needs again. */
+  #transmit(message: string | Uint8Array): void {
+    if (this.#stage.at === "closed" || this.transport.send(message, "control") || !this.transport.open) {
+      return;
+    }
+    this.#closeWith(CLOSE.slowConsumer, `${this.transport.bufferedBytes} bytes wait unread`, true);
   }
 }

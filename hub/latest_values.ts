@@ -53,6 +53,18 @@ export class LatestValues {
     }
   }
 
+  /** As {@link drain}, until `take` returns false; the others go on waiting. */
+  drainWhile(take: (sample: BorrowedSample) => boolean): void {
+    const full = this.#full;
+    let taken = 0;
+    for (let more = true; more && taken < full.length; taken++) {
+      const slot = full[taken]!;
+      slot.full = false;
+      more = take(slot);
+    }
+    this.#full = full.slice(taken);
+  }
+
   /** Lends every waiting sample and keeps it. */
   each(take: (sample: BorrowedSample) => void): void {
     for (const slot of this.#full) take(slot);
