@@ -277,9 +277,11 @@ export class Dashboard implements Disposable {
     const subscriptions = this.#feeds.get(reader.feed);
     if (!subscriptions) return true;
     while (reader.next()) {
-      const channel = this.#byNumber.get(reader.channel);
-      if (!channel) continue;
+      const known = this.#byNumber.get(reader.channel);
+      if (!known) continue;
       const { sequence, timeUs, recorded, start, end } = reader;
+      // Another subscription may be reading an earlier run meanwhile: what is live counts in the present one.
+      const channel = recorded || known.epoch === this.#epoch ? known : { ...known, epoch: this.#epoch };
       for (const subscription of subscriptions) {
         try {
           subscription.take(channel, sequence, timeUs, recorded, bytes, start, end);

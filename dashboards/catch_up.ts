@@ -95,35 +95,44 @@ function beginNewTopics({ hub, patterns }: CatchUpParts, positions: Map<string, 
   }
 }
 
-/** How far the peer has got in each topic, in offsets of the current epoch. */
+/** How far the peer has got in each topic: an offset and the epoch that it counts in. */
 class Reached {
-  #offsets = new Map<number, number>();
+  #places = new Map<number, Position>();
   #reader = new BatchReader();
 
   /** Topics begin at their positions, those of `fresh` with their newest value. */
   begin(topics: Topic[], positions: Map<string, Position>, fresh: Topic[]): void {
     for (const { id, name, epoch } of topics) {
-      const position = positions.get(name);
-      if (position?.epoch === epoch && !this.#offsets.has(id)) this.#offsets.set(id, position.offset);
+      if (!this.#places.has(id)) this.#places.set(id, { epoch, offset: 0, ...positions.get(name) });
     }
-    for (const { id, newest } of fresh) if (newest) this.#offsets.set(id, newest.offset);
+    for (const { id, epoch, newest } of fresh) {
+      if (newest) this.#places.set(id, { epoch, offset: newest.offset });
+    }
   }
 
   /** The topic's offsets count in another epoch from here on. */
-  epoch(topic: number): void {
-    this.#offsets.set(topic, 0);
+  epoch(topic: number, epoch: string): void {
+    this.#places.set(topic, { epoch, offset: 0 });
   }
 
-  /** A batch went out. */
-  batch(bytes: Uint8Array): void {
+  /** A batch goes out. @returns the topics in it, each with the epoch that it counts in. */
+  batch(bytes: Uint8Array): Map<number, string> {
     const reader = this.#reader;
+    const topics = new Map<number, string>();
     reader.open(bytes);
-    while (reader.next()) this.#offsets.set(reader.channel, reader.sequence);
+    while (reader.next()) {
+      const place = this.#places.get(reader.channel);
+      if (!place) continue;
+      place.offset = reader.sequence;
+      topics.set(reader.channel, place.epoch);
+    }
+    return topics;
   }
 
   /** Whether the topic has a newer value. */
-  below({ id, newest }: Topic): boolean {
-    return newest !== undefined && newest.offset > (this.#offsets.get(id) ?? 0);
+  below({ id, epoch, newest }: Topic): boolean {
+    const place = this.#places.get(id);
+    return newest !== undefined && newest.offset > (place?.epoch === epoch ? place.offset : 0);
   }
 }
 
@@ -166,14 +175,16 @@ async function replay(parts: CatchUpParts, what: ReplayRequest, reached: Reached
 }
 
 function forwardRecorded(parts: CatchUpParts, item: ReplayItem, reached: Reached): void {
+  const { hub } = parts;
   if (item.kind === "batch") {
-    reached.batch(item.bytes);
+    // What the peer knows of a topic is the same for all its subscriptions, and others read other runs.
+    for (const [id, epoch] of reached.batch(item.bytes)) parts.epoch(hub.topicById(id)!, epoch);
     return parts.batch(item.bytes, item.samples);
   }
-  const topic = parts.hub.topicById(item.topic);
+  const topic = hub.topicById(item.topic);
   if (!topic) return;
   if (item.kind === "epoch") {
-    reached.epoch(topic.id);
+    reached.epoch(topic.id, item.epoch);
     parts.epoch(topic, item.epoch);
   } else parts.gap(topic, item.epoch, item.from, item.to, item.reason);
 }

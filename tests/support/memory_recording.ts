@@ -102,17 +102,33 @@ export class MemoryRecording implements Recorder, RecordingReader {
     const wanted = new Map(request.topics.map((topic) => [topic.id, topic]));
     const writer = new BatchWriter({ maxBytes: request.maxBatchBytes, feed: request.feed, recorded: true });
     const batch = (): ReplayItem => ({ kind: "batch", samples: writer.count, bytes: writer.takeCopy() });
+    const epochs = new Map<number, string>();
+    const counts = (id: number, current: string) => epochs.get(id) ?? wanted.get(id)?.after?.epoch ?? current;
     for (const sample of [...this.committed]) {
-      const { topic, offset, timeUs, bytes, start, end } = sample;
+      const { topic, epoch, offset, timeUs, bytes, start, end } = sample;
       const want = wanted.get(topic.id);
-      if (!want || offset > (request.until?.get(topic.id) ?? Infinity)) continue;
-      if (want.after ? offset <= want.after.offset : timeUs < (request.fromUs ?? Infinity)) continue;
+      if (!want) continue;
+      if (epoch === topic.epoch && offset > (request.until?.get(topic.id) ?? Infinity)) continue;
+      if (want.after) {
+        if (epoch === want.after.epoch ? offset <= want.after.offset : epoch !== topic.epoch) continue;
+      } else if (timeUs < (request.fromUs ?? Infinity)) continue;
       await Promise.resolve();
+      if (epoch !== counts(topic.id, topic.epoch)) {
+        if (writer.count > 0) yield batch();
+        yield { kind: "epoch", topic: topic.id, epoch };
+        epochs.set(topic.id, epoch);
+      }
       if (writer.add(topic.id, offset, timeUs, bytes, start, end)) continue;
       yield batch();
       writer.add(topic.id, offset, timeUs, bytes, start, end);
     }
     if (writer.count > 0) yield batch();
+    for (const { id } of request.topics) {
+      const current = this.defined.get(id)?.epoch;
+      if (current !== undefined && counts(id, current) !== current) {
+        yield { kind: "epoch", topic: id, epoch: current };
+      }
+    }
   }
 
   #append(sample: BorrowedSample, event: { producer?: string; sequence?: number } = {}): void {
