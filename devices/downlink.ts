@@ -41,6 +41,9 @@ const DEFAULT_COMMAND_TIMEOUT_MS = 10_000;
 /** Commands that may wait for one topic; beyond it the sender is told to slow down. */
 const MAX_PENDING_PER_TOPIC = 256;
 
+/** Payload bytes of commands that may wait, over all topics: each is kept until it is answered. */
+const MAX_PENDING_BYTES = 16 * 1024 * 1024;
+
 /** Name of the sequence space of commands, whose sequence numbers are the topic's offsets. */
 const COMMAND_PRODUCER = "$gateway";
 
@@ -49,6 +52,7 @@ export class Downlink implements TopicWriter {
   #targets = new Map<Topic, DownlinkTarget>();
   #desired = new Map<number, Desired>();
   #commands = new Map<Topic, Map<number, PendingCommand>>();
+  #pendingBytes = 0;
 
   constructor(readonly parts: { hub: Hub; clock: Clock; keep(desired: Desired): void }) {}
 
@@ -141,6 +145,12 @@ export class Downlink implements TopicWriter {
         `${pending.size} commands wait for an answer on ${topic.name}, the limit is ${MAX_PENDING_PER_TOPIC}`,
       );
     }
+    if (this.#pendingBytes + payload.length > MAX_PENDING_BYTES) {
+      throw new WriteRefused(
+        "overloaded",
+        `commands of ${this.#pendingBytes} bytes wait for an answer, the limit is ${MAX_PENDING_BYTES}`,
+      );
+    }
     const timeUs = this.parts.clock.nowUs();
     const sequence = topic.lastOffset + 1;
     const offset = this.parts.hub.publishEvent(
@@ -160,7 +170,8 @@ export class Downlink implements TopicWriter {
     return new Promise((resolve) => {
       const answer = (result: WriteResult) => {
         clearTimeout(timer);
-        waiting.delete(offset);
+        if (waiting.delete(offset)) this.#pendingBytes -= payload.length;
+        if (waiting.size === 0 && this.#commands.get(topic) === waiting) this.#commands.delete(topic);
         resolve(result);
       };
       const offline = () => this.#targets.has(topic) ? "" : "; the device is offline";
@@ -168,6 +179,8 @@ export class Downlink implements TopicWriter {
         () => answer({ status: "timeout", message: `no answer within ${timeoutMs} ms${offline()}` }),
         timeoutMs,
       );
+      this.#commands.set(topic, waiting);
+      this.#pendingBytes += payload.length;
       waiting.set(offset, { topic, offset, timeUs, payload, answer });
       this.#targets.get(topic)?.deliver(topic, offset, timeUs, payload);
     });

@@ -7,6 +7,7 @@ import { decodeAck } from "../protocol/ack.ts";
 import { BatchWriter, FRAME } from "../protocol/batch.ts";
 import { CLOSE, type CloseCode } from "../protocol/close_codes.ts";
 import {
+  type ChannelDeclaration,
   type DeviceMessage,
   parseDeviceMessage,
   PROTOCOL_VERSION,
@@ -15,11 +16,12 @@ import {
   type Welcome,
 } from "../protocol/control.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
+import { MAX_MESSAGE_BYTES, MAX_TOPICS_PER_DEVICE } from "../protocol/limits.ts";
 import { StateInlet } from "../protocol/state_lane.ts";
 import { inMessages } from "../protocol/split.ts";
 import type { Principal } from "../hub/access.ts";
 import { systemFlushTimers } from "../hub/flush.ts";
+import type { Hub } from "../hub/hub.ts";
 import { newResumeToken, sameResumeToken } from "../hub/resumption.ts";
 import type { SessionRecord } from "../hub/session_log.ts";
 import { Tally } from "../hub/tally.ts";
@@ -343,7 +345,8 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
   #advertise(open: OpenSession, { channels }: Message<"advertise">): void {
     const accepted: Extract<ToDevice, { type: "advertised" }>["channels"] = [];
     for (const declaration of channels) {
-      const problem = declarationProblem(open.device, declaration);
+      const problem = declarationProblem(open.device, declaration) ??
+        roomProblem(this.context.hub, open.device, declaration);
       if (problem) {
         open.tally.drop("bad_channel");
         this.#send({
@@ -506,4 +509,9 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
     }
     this.#closeWith(CLOSE.slowConsumer, `${this.transport.bufferedBytes} bytes wait unread`, true);
   }
+}
+
+function roomProblem(hub: Hub, device: string, { topic }: ChannelDeclaration): string | undefined {
+  if (hub.hasRoomFor(`${device}/${topic}`)) return undefined;
+  return `${device} has had ${MAX_TOPICS_PER_DEVICE} topics, the most a device may have; advertise one of those`;
 }

@@ -40,6 +40,9 @@ export function publishOverHttp(
       `${name} is written in a session only: it is writable or of class event`,
     );
   }
+  if (!hub.hasRoomFor(name)) {
+    throw new WriteRefused("overloaded", `${name} would be one topic more than its device may have`);
+  }
   const topic = known ?? hub.define({ name, deliveryClass: "state", encoding, writable: false });
   const timeUs = clock.nowUs();
   const offset = hub.publish(topic, timeUs, 0, payload);

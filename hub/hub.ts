@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { MAX_TOPICS_PER_DEVICE } from "../protocol/limits.ts";
 import type { Counters } from "./counters.ts";
 import type { PatternSet } from "./pattern.ts";
 import type { Recorder } from "./recording.ts";
@@ -38,6 +39,8 @@ export class Hub {
   #counters: Counters;
   #byName = new Map<string, Topic>();
   #byId = new Map<number, Topic>();
+  /** Topics of each device. */
+  #counts = new Map<string, number>();
   #lastId = 0;
   #listeners = new Set<PatternListener>();
   #commits = new Map<Topic, CommitListener>();
@@ -75,8 +78,7 @@ export class Hub {
       const { timeUs, payload } = newest;
       topic.remember({ topic, offset: 0, timeUs, session: 0, bytes: payload, start: 0, end: payload.length });
     }
-    this.#byName.set(description.name, topic);
-    this.#byId.set(id, topic);
+    this.#add(topic);
     // A device that advertises it unchanged defines nothing anew, and commits are told by topics that the recorder knows.
     this.#recorder.define(topic);
   }
@@ -89,8 +91,7 @@ export class Hub {
       topic.description = description;
     } else {
       topic = new Topic(++this.#lastId, description, this.epoch);
-      this.#byName.set(description.name, topic);
-      this.#byId.set(topic.id, topic);
+      this.#add(topic);
       for (const listener of this.#listeners) {
         if (listener.patterns.has(description.name)) topic.listeners.push(listener);
       }
@@ -98,6 +99,18 @@ export class Hub {
     this.#recorder.define(topic);
     for (const listener of topic.listeners) (listener as PatternListener).defined(topic);
     return topic;
+  }
+
+  /** Whether `name` is a topic already, or its device may have another one. */
+  hasRoomFor(name: string): boolean {
+    return this.#byName.has(name) || (this.#counts.get(deviceOf(name)) ?? 0) < MAX_TOPICS_PER_DEVICE;
+  }
+
+  #add(topic: Topic): void {
+    this.#byName.set(topic.name, topic);
+    this.#byId.set(topic.id, topic);
+    const device = deviceOf(topic.name);
+    this.#counts.set(device, (this.#counts.get(device) ?? 0) + 1);
   }
 
   /** Topics that belong to `patterns`. */
@@ -226,4 +239,9 @@ export class Hub {
     }
     for (let i = 0; i < listeners.length; i++) listeners[i]!.sample(sample);
   }
+}
+
+function deviceOf(topic: string): string {
+  const end = topic.indexOf("/");
+  return end < 0 ? topic : topic.slice(0, end);
 }

@@ -38,6 +38,9 @@ export const MAX_SCHEMA_BYTES = 32_768;
 /** Channels that one device may have advertised at a time. */
 export const MAX_CHANNELS = 4_096;
 
+/** Topics that one device may ever have advertised: they outlive its sessions, in the gateway's memory and on disk. */
+export const MAX_TOPICS_PER_DEVICE = 16_384;
+
 /** Largest channel number a device may choose: a varint of at most three bytes. */
 export const MAX_CHANNEL_NUMBER = 1_048_575;
 

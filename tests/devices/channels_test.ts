@@ -131,3 +131,46 @@ Deno.test("a sample from before 1970 leaves the others of its batch their times"
   const id = world.hub.topic("pump/b")!.id;
   assertEquals(dashboard.samples.find(({ channel }) => channel === id)?.timeUs, t - 1_000);
 });
+
+Deno.test("a device cannot fill the gateway with topics, whatever it frees", () => {
+  using world = new World();
+  const device = world.openDevice("pump", []);
+  for (let round = 0; round < 5; round++) {
+    const numbers = Array.from({ length: 4_000 }, (_, i) => i);
+    const channels = numbers.map((channel) => ({ channel, topic: `t${round}/${channel}` }));
+    device.say({ type: "advertise", channels: channels.slice(0, 2_000) });
+    device.say({ type: "advertise", channels: channels.slice(2_000) });
+    device.say({ type: "unadvertise", channels: numbers });
+  }
+  assertEquals(world.hub.size, 16_384);
+  assertEquals(device.texts("error")[0]!.code, "bad_channel");
+  device.say({ type: "advertise", channels: [{ channel: 1, topic: "t0/0" }] });
+  assertEquals(device.texts("advertised").at(-1)!.channels, [{ channel: 1, topic: "pump/t0/0" }]);
+  assertEquals(device.open, true);
+});
+
+Deno.test("commands that wait are bounded in bytes over all topics, and make room when they are answered", async () => {
+  using world = new World();
+  const channels = Array.from({ length: 3 }, (_, i) => ({
+    channel: i,
+    topic: `c${i}`,
+    class: "event",
+    writable: true,
+  }));
+  const device = world.openDevice("pump", channels);
+  const dashboard = world.dashboard(["#"], ["#"]);
+  dashboard.say({ type: "hello", protocol: 1 });
+  const base64 = btoa("x".repeat(100_000));
+  const write = (id: number) => dashboard.say({ type: "write", id, topic: `pump/c${id % 3}`, base64 });
+  for (let id = 0; id < 200; id++) write(id);
+  await settle();
+  assertEquals(dashboard.texts("error").map(({ code }) => code), new Array(200 - 167).fill("overloaded"));
+  const { channel, offset: sequence } = device.samples[0]!;
+  device.say({ type: "result", channel, sequence, ok: true });
+  write(200);
+  await settle();
+  assertEquals(dashboard.texts("error").length, 200 - 167);
+  for (const { channel, offset: sequence } of device.samples) {
+    device.say({ type: "result", channel, sequence, ok: true });
+  }
+});
