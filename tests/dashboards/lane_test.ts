@@ -1,0 +1,325 @@
+/** A dashboard with a state lane: it moves up and down, and nothing is lost, repeated or out of order by that. */
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import type { PlayedPeer } from "../support/played_peer.ts";
+import { type Fates, PlayedLane, playedLanes, samplesOf } from "../support/played_lane.ts";
+import { batchFrame } from "../support/wire.ts";
+import { settle, World } from "../support/world.ts";
+
+const SOON: Fates = () => [5];
+
+/** A dashboard that follows the protocol: feeds from `subscribed`, offsets that only rise, positions to go on from. */
+class Viewer {
+  readonly events: number[] = [];
+  readonly states: number[] = [];
+  readonly overLane: number[] = [];
+  lane: PlayedLane | undefined;
+  line!: PlayedPeer;
+  fates: Fates = SOON;
+  #read = 0;
+
+  constructor(readonly world: World, readonly subscribe: object = { from: { time: 1 } }) {
+    world.dashboards.lanes = playedLanes(() => this.#open());
+    this.line = world.openDashboard(["pump/#"], subscribe);
+  }
+
+  offer(): void {
+    this.line.say({ type: "offer", sdp: "v=0" });
+  }
+
+  reconnect(): void {
+    this.read();
+    this.line.cut();
+    const positions = {
+      "pump/event": { epoch: "gw.1", offset: this.events.at(-1) ?? 0 },
+      "pump/state": { epoch: "gw.1", offset: this.states.at(-1) ?? 0 },
+    };
+    this.line = this.world.openDashboard(["pump/#"], { from: { positions } });
+    this.#read = 0;
+  }
+
+  /** Reads what has come on the line so far. */
+  read(): void {
+    const samples = this.line.samples;
+    for (; this.#read < samples.length; this.#read++) {
+      const { channel, offset } = samples[this.#read]!;
+      if (channel === this.#id("event")) this.events.push(offset);
+      if (channel === this.#id("state")) this.#state(offset);
+    }
+  }
+
+  get moves(): unknown[] {
+    return this.line.texts("moved").map(({ to }) => to);
+  }
+
+  #open(): PlayedLane {
+    this.lane = new PlayedLane(this.world.timers, () => this.fates(), (batch) => this.#place(batch));
+    return this.lane;
+  }
+
+  #place(batch: Uint8Array): boolean {
+    this.read();
+    const samples = samplesOf(batch);
+    const feed = this.line.texts("subscribed").at(-1)?.["feed"];
+    if (samples.some((sample) => sample.feed !== feed)) return false;
+    for (const { channel, offset } of samples) {
+      if (channel === this.#id("state") && this.#state(offset)) this.overLane.push(offset);
+    }
+    return true;
+  }
+
+  #id(topic: string): number | undefined {
+    return this.world.hub.topic(`pump/${topic}`)?.id;
+  }
+
+  #state(offset: number): boolean {
+    if (offset <= (this.states.at(-1) ?? 0)) return false;
+    this.states.push(offset);
+    return true;
+  }
+}
+
+function pump(world: World) {
+  const device = world.openDevice("pump", [
+    { channel: 1, topic: "state", class: "state" },
+    { channel: 2, topic: "event", class: "event" },
+  ]);
+  const sent = { state: 0, event: 0 };
+  return {
+    sent,
+    say(what: "state" | "event", count = 1) {
+      for (let i = 0; i < count; i++) {
+        const sequence = ++sent[what];
+        device.say(batchFrame([{ channel: what === "state" ? 1 : 2, sequence, payload: new Uint8Array(4) }]));
+      }
+    },
+  };
+}
+
+Deno.test("a dashboard moves to its lane when it answers, and back when it closes", () => {
+  using world = new World();
+  const source = pump(world);
+  const viewer = new Viewer(world, {});
+  viewer.offer();
+  world.timers.advance(100);
+  assertEquals(viewer.moves, ["webrtc"]);
+  for (let i = 0; i < 20; i++) {
+    source.say("state");
+    world.timers.advance(10);
+  }
+  world.timers.advance(50);
+  assertEquals(viewer.overLane.length, 20);
+  const onLine = viewer.line.samples.length;
+  source.say("state");
+  world.timers.advance(1); // on its way, and not confirmed
+  viewer.lane!.close("the test closed it");
+  viewer.read();
+  assertEquals(viewer.line.samples.length, onLine + 1);
+  assertEquals(viewer.states.at(-1), source.sent.state);
+  source.say("state");
+  world.timers.advance(10);
+  viewer.read();
+  assertEquals(viewer.states.at(-1), source.sent.state);
+  const [session] = world.log.sessions.filter(({ role }) => role === "dashboard");
+  assertEquals(
+    session!.events.filter(({ kind }) => kind === "moved").map((
+      { detail },
+    ) => [detail["to"], detail["cause"]]),
+    [["webrtc", "the state lane answers within 10.0 ms"], ["websocket", "the test closed it"]],
+  );
+  assertEquals(session!.transport, "websocket");
+});
+
+Deno.test("a dashboard whose path is cut is back on the line within a second with the newest value", () => {
+  using world = new World();
+  const source = pump(world);
+  const viewer = new Viewer(world, {});
+  viewer.offer();
+  world.timers.advance(100);
+  viewer.lane!.cut = true;
+  const cutAtMs = world.timers.ms;
+  while (viewer.moves.length < 2) {
+    source.say("state");
+    world.timers.advance(10);
+    assert(world.timers.ms - cutAtMs <= 1_000, "still on the lane after a second");
+  }
+  viewer.read();
+  assertEquals(viewer.states.at(-1), source.sent.state);
+  viewer.lane!.cut = false;
+  world.timers.advance(500);
+  assertEquals(viewer.moves, ["webrtc", "websocket", "webrtc"]);
+});
+
+Deno.test("maxHz holds on the lane, and what it leaves out is reported", () => {
+  using world = new World();
+  const source = pump(world);
+  const viewer = new Viewer(world, { maxHz: 10 });
+  viewer.offer();
+  world.timers.advance(100);
+  for (let i = 0; i < 200; i++) {
+    source.say("state");
+    world.timers.advance(5);
+  }
+  assert(
+    viewer.overLane.length >= 9 && viewer.overLane.length <= 12,
+    `${viewer.overLane.length} in a second`,
+  );
+  world.timers.advance(2_000);
+  world.sweep();
+  assertEquals(viewer.states.at(-1), 200);
+  const counts = viewer.line.texts("skipped").at(-1)?.["counts"] as Record<string, number>;
+  assert(counts["rate"]! >= 180, JSON.stringify(counts));
+});
+
+Deno.test("a sample too large for the lane comes on the line", () => {
+  using world = new World();
+  const source = pump(world);
+  const viewer = new Viewer(world, {});
+  viewer.offer();
+  world.timers.advance(100);
+  source.say("state");
+  const topic = world.hub.topic("pump/state")!;
+  const before = viewer.line.samples.length;
+  world.hub.publish(topic, world.clock.nowUs(), 1, new Uint8Array(10_000));
+  world.timers.advance(20);
+  assertEquals(viewer.line.samples.length, before + 1);
+  viewer.read();
+  assertEquals(viewer.states.at(-1), topic.lastOffset);
+});
+
+type Step =
+  | { do: "state" | "event"; count: number }
+  | { do: "tick"; ms: number }
+  | {
+    do:
+      | "commit"
+      | "sweep"
+      | "block"
+      | "unblock"
+      | "busy"
+      | "idle"
+      | "reconnect"
+      | "settle"
+      | "offer"
+      | "close"
+      | "cut"
+      | "mend";
+  };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constantFrom("state" as const, "event" as const),
+      count: fc.integer({ min: 1, max: 20 }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("tick" as const), ms: fc.integer({ min: 1, max: 400 }) }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constantFrom(
+        ...[
+          "commit",
+          "sweep",
+          "block",
+          "unblock",
+          "busy",
+          "idle",
+          "reconnect",
+          "settle",
+          "offer",
+          "close",
+          "cut",
+          "mend",
+        ] as const,
+      ),
+    }),
+  },
+);
+
+/** Packets that are lost, late, overtaken and doubled. */
+const fates = fc.array(
+  fc.oneof(
+    fc.constant([]),
+    fc.tuple(fc.integer({ min: 1, max: 60 })),
+    fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 90 })),
+  ),
+  { minLength: 1, maxLength: 40 },
+);
+
+Deno.test("events are complete and state converges across any sequence of moves, losses and reconnects", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60, size: "max" }), fates, async (steps, packets) => {
+      using world = new World();
+      const source = pump(world);
+      const viewer = new Viewer(world);
+      let packet = 0;
+      viewer.fates = () => packets[packet++ % packets.length]!;
+      await settle();
+      viewer.offer();
+      world.timers.advance(200);
+      for (const one of steps) await apply(one, world, source, viewer);
+      viewer.line.bufferedBytes = 0;
+      viewer.fates = SOON;
+      if (viewer.lane) {
+        viewer.lane.cut = false;
+        viewer.lane.bufferedBytes = 0;
+      }
+      for (let i = 0; i < 6; i++) {
+        world.recording.commit();
+        await settle(3_000);
+        world.timers.advance(500);
+        world.sweep();
+      }
+      viewer.read();
+      assertEquals(viewer.events, Array.from({ length: source.sent.event }, (_, i) => i + 1));
+      assertEquals(viewer.states.at(-1) ?? 0, source.sent.state);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+async function apply(
+  one: Step,
+  world: World,
+  source: ReturnType<typeof pump>,
+  viewer: Viewer,
+): Promise<void> {
+  switch (one.do) {
+    case "state":
+    case "event":
+      return source.say(one.do, one.count);
+    case "tick":
+      return world.timers.advance(one.ms);
+    case "commit":
+      return world.recording.commit();
+    case "sweep":
+      return world.sweep();
+    case "block":
+      return void (viewer.line.bufferedBytes = 1_000_000);
+    case "unblock":
+      return void (viewer.line.bufferedBytes = 0);
+    case "busy":
+    case "idle":
+      if (viewer.lane) viewer.lane.bufferedBytes = one.do === "busy" ? 20_000 : 0;
+      return;
+    case "reconnect":
+      return viewer.reconnect();
+    case "settle":
+      return await settle();
+    case "offer":
+      return viewer.offer();
+    case "close":
+      return viewer.lane?.close("the test closed it");
+    case "cut":
+    case "mend":
+      if (viewer.lane) viewer.lane.cut = one.do === "cut";
+      return;
+    default:
+      one satisfies never;
+  }
+}
