@@ -138,9 +138,10 @@ export class LaneDialer {
     channel.onclose = () => mine() && this.#fail("the data channel was closed");
     channel.onerror = () => {};
     channel.onmessage = ({ data }: { data: unknown }) => {
-      if (!mine() || !attempt.listener || !(data instanceof ArrayBuffer)) return;
+      const bytes = bytesOf(data);
+      if (!mine() || !attempt.listener || !bytes) return;
       attempt.heardUs = this.#env.nowUs();
-      attempt.listener.message(new Uint8Array(data));
+      attempt.listener.message(bytes);
     };
     connection.onicecandidate = ({ candidate }: { candidate: unknown }) => {
       if (mine()) this.#owner.send({ type: "candidate", candidate: candidate ?? null });
@@ -231,6 +232,12 @@ export class LaneDialer {
     attempt.connection.close();
     attempt.listener?.closed(cause);
   }
+}
+
+/** Browsers give an ArrayBuffer; some packages a view, which may be theirs to use again. */
+function bytesOf(data: unknown): Uint8Array | undefined {
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  return data instanceof Uint8Array ? new Uint8Array(data) : undefined;
 }
 
 function messageOf(error: unknown): string {

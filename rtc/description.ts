@@ -4,6 +4,8 @@
  * @module
  */
 
+import { isIP } from "node:net";
+
 /** Longest candidate line, in characters; those of real ICE agents have about 150. */
 const MAX_CANDIDATE = 512;
 
@@ -30,20 +32,43 @@ export interface RemoteCandidate {
   sdpMLineIndex?: number;
 }
 
+/** A candidate that a browser hides behind a name of multicast DNS: what is before and behind the name. */
+const HIDDEN = /^((?:a=)?candidate:\S+ \d+ \S+ \d+ )\S+\.local( )/i;
+
+/**
+ * Puts the address that the peer's connection comes from in place of hidden ones: without NAT between us it is the
+ * one behind the name, and otherwise the browser's own checks tell us its address. No name is looked up: candidates
+ * with any other name are left out.
+ */
+export function revealCandidates(sdp: string, address: string): string {
+  return sdp.split(/(?<=\n)/).map((one) => one.replace(HIDDEN, `$1${address}$2`))
+    .filter((one) => !one.startsWith("a=candidate:") || isIP(one.split(" ")[4] ?? "") !== 0)
+    .join("");
+}
+
+/**
+ * A candidate that nobody answers on. werift gives up at once when it has no candidate of the peer's by the time it
+ * begins its checks, although the peer's may be on their way; with this one it waits.
+ */
+export function placeholderCandidate(address: string): RemoteCandidate {
+  return { candidate: `candidate:0 1 udp 1 ${address} 9 typ host`, sdpMid: "0", sdpMLineIndex: 0 };
+}
+
 /**
  * Reads the `candidate` of a signalling message: the plain line, the browser's object, null or "" for the end.
  *
+ * @param address Put in place of a name of multicast DNS, as in {@link revealCandidates}.
  * @returns undefined when it is none of these.
  */
-export function readCandidate(value: unknown): RemoteCandidate | "end" | undefined {
+export function readCandidate(value: unknown, address: string): RemoteCandidate | "end" | undefined {
   if (value === null || value === "") return "end";
-  if (typeof value === "string") return line(value, "0", 0);
+  if (typeof value === "string") return line(value.replace(HIDDEN, `$1${address}$2`), "0", 0);
   if (typeof value !== "object" || !("candidate" in value)) return undefined;
   const { candidate, sdpMid, sdpMLineIndex } = value as Record<string, unknown>;
   if (candidate === "") return "end";
   if (typeof candidate !== "string") return undefined;
   return line(
-    candidate,
+    candidate.replace(HIDDEN, `$1${address}$2`),
     typeof sdpMid === "string" ? sdpMid : undefined,
     typeof sdpMLineIndex === "number" ? sdpMLineIndex : 0,
   );
@@ -53,6 +78,7 @@ function line(text: string, mid: string | undefined, index: number): RemoteCandi
   if (text.length > MAX_CANDIDATE) return undefined;
   const candidate = text.replace(/^a=/, "");
   if (!/^candidate:\S+ \d+ (?:udp|tcp) \d+ \S+ \d+ typ \S+/i.test(candidate)) return undefined;
+  if (isIP(candidate.split(" ")[4]!) === 0) return undefined;
   return { candidate, sdpMLineIndex: index, ...(mid === undefined ? {} : { sdpMid: mid }) };
 }
 

@@ -10,7 +10,7 @@
 import type { SignallingMessage, Welcome } from "../protocol/control.ts";
 import type { Counters } from "../hub/counters.ts";
 import type { LaneNegotiation, LaneSession } from "../transport/lane.ts";
-import { offerProblem, readCandidate } from "./description.ts";
+import { offerProblem, placeholderCandidate, readCandidate, revealCandidates } from "./description.ts";
 import { iceServersFor } from "./ice_servers.ts";
 import { Peer } from "./peer.ts";
 import type { RtcSettings } from "./settings.ts";
@@ -28,7 +28,7 @@ export interface LanesParts {
 
 /** Address without its port. */
 function hostOf(remote: string): string {
-  return remote.replace(/:\d+$/, "");
+  return remote.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
 }
 
 /** Sets up the state lanes of a gateway. */
@@ -179,11 +179,12 @@ class Negotiation implements LaneNegotiation {
     this.#peer = peer;
     this.#startedMs = performance.now();
     this.owner.started(this);
-    void peer.start(sdp);
+    peer.candidate(placeholderCandidate(this.host));
+    void peer.start(revealCandidates(sdp, this.host));
   }
 
   #candidate(value: unknown): void {
-    const candidate = readCandidate(value);
+    const candidate = readCandidate(value, this.host);
     if (candidate === undefined) this.parts.counters.add("webrtc_refused", "bad_candidate");
     else this.#peer?.candidate(candidate);
   }

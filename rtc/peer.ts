@@ -74,11 +74,10 @@ export class Peer {
       const answer = await this.#connection.createAnswer();
       if (!this.#open) return;
       this.#owner.answer(answer.sdp);
-      const local = this.#connection.setLocalDescription(answer);
       const early = this.#early ?? [];
       this.#early = undefined;
       for (const candidate of early) await this.#add(candidate);
-      await local;
+      await this.#connection.setLocalDescription(answer);
     } catch (error) {
       this.close(`the offer cannot be answered: ${error instanceof Error ? error.message : error}`);
     }
