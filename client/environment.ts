@@ -89,7 +89,8 @@ export function environment(overrides: Partial<Environment> = {}): Environment {
       : defaultPeerConnection(),
     nowUs: overrides.nowUs ?? systemNowUs,
     timer: overrides.timer ?? systemTimer,
-    afterTurn: overrides.afterTurn ?? queueMicrotask,
+    // not the function itself: browsers refuse to have it called as a method of another object
+    afterTurn: overrides.afterTurn ?? ((callback) => queueMicrotask(callback)),
     random: overrides.random ?? Math.random,
     uniqueName: overrides.uniqueName ?? randomName,
     onOnline: overrides.onOnline ?? systemOnline,

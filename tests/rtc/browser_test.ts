@@ -1,0 +1,100 @@
+/** Chromium over WebRTC against every shipped form of the gateway. */
+import { assert, assertEquals } from "@std/assert";
+import { connectDashboard, connectDevice } from "../../client/mod.ts";
+import { TestBrowser } from "../support/browser.ts";
+import { ownFaults, sdkPage, seenInPage, watchInPage, wayInPage } from "../support/browser_sdk.ts";
+import { eachForm, uniqueName } from "../support/each_form.ts";
+import type { GatewayProcess } from "../support/gateway_process.ts";
+import { operator } from "../support/operator.ts";
+
+/** A device over a WebSocket that publishes both classes steadily. */
+async function source(gateway: GatewayProcess, name: string) {
+  const token = await operator.addDevice(gateway, name);
+  const device = connectDevice({ url: gateway.url, token, environment: { RTCPeerConnection: undefined } });
+  const state = device.channel({ topic: "state", encoding: "raw" });
+  const event = device.channel({ topic: "event", class: "event", encoding: "raw" });
+  await device.opened();
+  const sent = { states: 0, events: 0 };
+  const payload = new Uint8Array(200);
+  const timer = setInterval(() => {
+    state.publish(payload);
+    if (++sent.states % 5 !== 0) return;
+    sent.events++;
+    void event.publish(payload);
+  }, 10);
+  return {
+    sent,
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      await device.close();
+    },
+  };
+}
+
+eachForm(({ test }) => {
+  test("a page moves to WebRTC, falls back when its data channel closes, comes back, and misses nothing", async (gateway) => {
+    const name = uniqueName("rtc");
+    await using browser = await TestBrowser.start();
+    const { page, faults } = await sdkPage(browser, gateway.url);
+    const { token } = await operator.dashboardToken(gateway);
+    {
+      await using _device = await source(gateway, name);
+      await watchInPage(page, token, name);
+      await wayInPage(page, "webrtc", 2);
+      await page.waitForFunction(() =>
+        (globalThis as unknown as { seen: { states: number[] } }).seen.states.length > 100
+      );
+      await page.evaluate(() =>
+        (globalThis as unknown as { channels: RTCDataChannel[] }).channels.at(-1)?.close()
+      );
+      await wayInPage(page, "websocket", 3);
+      await wayInPage(page, "webrtc", 4);
+      const { states } = await seenInPage(page);
+      await page.waitForFunction(
+        (from) => (globalThis as unknown as { seen: { states: number[] } }).seen.states.length > from + 100,
+        states.length,
+      );
+    }
+    const seen = await seenInPage(page);
+    assertEquals(seen.gaps, 0);
+    const first = seen.events[0]!;
+    assertEquals(seen.events, seen.events.map((_, i) => first + i));
+    assert(seen.states.every((offset, i) => i === 0 || offset > seen.states[i - 1]!), "state goes backwards");
+    assertEquals(ownFaults(faults), []);
+    const [session] = await operator.sessions(gateway, { role: "dashboard", limit: "1" });
+    const { events } = await operator.get(gateway, `/v1/sessions/${session!["id"]}/events`) as {
+      events: { kind: string; detail: Record<string, string> }[];
+    };
+    const moves = events.filter(({ kind }) => kind === "moved").map(({ detail }) => detail["to"]);
+    assertEquals(moves.slice(0, 3), ["webrtc", "websocket", "webrtc"]);
+  });
+
+  test("a device in a page sends its state over WebRTC, and its status says so", async (gateway) => {
+    const name = uniqueName("rtc");
+    const token = await operator.addDevice(gateway, name);
+    await using browser = await TestBrowser.start();
+    const { page, faults } = await sdkPage(browser, gateway.url);
+    const { token: reader } = await operator.dashboardToken(gateway);
+    using dashboard = connectDashboard({ url: gateway.url, token: reader });
+    const enough = Promise.withResolvers<void>();
+    const ways: string[] = [];
+    let overLane = 0;
+    dashboard.subscribe(`${name}/#`, {
+      onSample(sample) {
+        if (sample.topic === `${name}/$status`) {
+          const { transport } = sample.value as unknown as { transport?: string };
+          if (transport) ways.push(transport);
+        } else if (ways.at(-1) === "webrtc" && ++overLane > 100) enough.resolve();
+      },
+    });
+    await page.evaluate(async (token) => {
+      const sdk = await import("/sdk/tidegate.js" as string);
+      const device = sdk.connectDevice({ token });
+      const state = device.channel({ topic: "state", encoding: "f64" });
+      setInterval(() => state.publish(performance.now()), 10);
+    }, token);
+    await enough.promise;
+    assertEquals(ways, ["websocket", "webrtc"]);
+    assertEquals(ownFaults(faults), []);
+  });
+});

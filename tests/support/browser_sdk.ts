@@ -1,0 +1,94 @@
+/**
+ * The SDK in a page of Chromium, with the page's peer connections in the test's hands.
+ *
+ * @module
+ */
+import type { Page } from "playwright-core";
+import type { TestBrowser } from "./browser.ts";
+
+/** What a dashboard in a page has seen; kept by the page under `seen`. */
+export interface Seen {
+  /** Offsets of the event topic, in order of arrival. */
+  events: number[];
+  /** Offsets of the state topic, in order of arrival. */
+  states: number[];
+  gaps: number;
+  /** Way of the state samples and its cause, at each change. */
+  ways: { transport: string; cause: string; atMs: number }[];
+  /** Longest pause between two state samples, in milliseconds. */
+  longestPauseMs: number;
+}
+
+/** Opens a page that may only talk to `origin`, with the SDK at hand. */
+export async function sdkPage(
+  browser: TestBrowser,
+  origin: string,
+): Promise<{ page: Page; faults: string[] }> {
+  const opened = await browser.open(origin);
+  await opened.page.addInitScript(() => {
+    const scope = globalThis as unknown as {
+      RTCPeerConnection: typeof RTCPeerConnection;
+      channels: RTCDataChannel[];
+    };
+    scope.channels = [];
+    scope.RTCPeerConnection = class extends RTCPeerConnection {
+      override createDataChannel(label: string, options?: RTCDataChannelInit): RTCDataChannel {
+        const channel = super.createDataChannel(label, options);
+        scope.channels.push(channel);
+        return channel;
+      }
+    };
+  });
+  // the live page asks for a login; it is there for its origin, and for its content security policy
+  await opened.page.goto(`${origin}/`);
+  return opened;
+}
+
+/** Faults of a page, but for the answer that nobody is logged in. */
+export function ownFaults(faults: readonly string[]): string[] {
+  return faults.filter((fault) => !fault.includes("401 (Unauthorized)"));
+}
+
+/** Starts a dashboard in the page that watches `<device>/state` and `<device>/event`. */
+export async function watchInPage(page: Page, token: string, device: string): Promise<void> {
+  await page.evaluate(async ({ token, device }) => {
+    const sdk = await import("/sdk/tidegate.js" as string);
+    const seen: Seen = { events: [], states: [], gaps: 0, ways: [], longestPauseMs: 0 };
+    let lastMs = 0;
+    const dashboard = sdk.connectDashboard({ token });
+    dashboard.onStatus((status: Record<string, string>) => {
+      const last = seen.ways.at(-1);
+      if (status["state"] !== "open" || last?.transport === status["transport"]) return;
+      seen.ways.push({
+        transport: status["transport"]!,
+        cause: status["transportCause"]!,
+        atMs: performance.now(),
+      });
+    });
+    dashboard.subscribe(`${device}/#`, {
+      onGap: () => seen.gaps++,
+      onSample: (sample: { topic: string; offset: number }) => {
+        if (sample.topic.endsWith("/event")) seen.events.push(sample.offset);
+        if (!sample.topic.endsWith("/state")) return;
+        const nowMs = performance.now();
+        if (lastMs > 0) seen.longestPauseMs = Math.max(seen.longestPauseMs, nowMs - lastMs);
+        lastMs = nowMs;
+        seen.states.push(sample.offset);
+      },
+    });
+    Object.assign(globalThis, { seen, dashboard });
+  }, { token, device });
+}
+
+/** What the page's dashboard has seen so far. */
+export function seenInPage(page: Page): Promise<Seen> {
+  return page.evaluate(() => (globalThis as unknown as { seen: Seen }).seen);
+}
+
+/** Waits until the page's dashboard has had so many ways, the last of this kind. */
+export async function wayInPage(page: Page, transport: string, changes: number): Promise<void> {
+  await page.waitForFunction(({ transport, changes }) => {
+    const { ways } = (globalThis as unknown as { seen: Seen }).seen;
+    return ways.length >= changes && ways.at(-1)?.transport === transport;
+  }, { transport, changes });
+}
