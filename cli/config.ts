@@ -155,7 +155,7 @@ export const CONFIG_DEFAULTS: Readonly<Record<string, unknown>> = {
   "retention.maxAge": "30d",
   "limits.idleTimeout": "30s",
   "limits.resumeWithin": "1m",
-  "limits.flush": "5ms",
+  "limits.flush": "4ms",
   "rtc.enabled": true,
   "rtc.iceServers": [],
   "rtc.advertise": [],

@@ -94,10 +94,12 @@ export class DirectStream implements PatternListener, Flushable {
   }
 
   /** Sends the events that wait. */
-  flush(): void {
+  flush(): number {
     this.#marked = false;
     const samples = this.#events.count;
-    if (samples > 0) this.#parts.send(this.#events.takeBorrowed(), samples);
+    if (samples === 0) return 0;
+    this.#parts.send(this.#events.takeBorrowed(), samples);
+    return 1;
   }
 
   #reliable(
@@ -113,7 +115,8 @@ export class DirectStream implements PatternListener, Flushable {
       this.flush();
       writer.add(channel, offset, timeUs, bytes, start, end);
     } else if (writer.length >= FEED_BATCH_BYTES) {
-      return this.flush();
+      this.flush();
+      return;
     }
     if (this.#marked) return;
     this.#marked = true;

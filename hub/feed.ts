@@ -122,9 +122,11 @@ export class Feed implements PatternListener {
   }
 
   /** Called by the scheduler. */
-  flush(): void {
+  flush(): number {
     this.#marked = false;
+    if (this.#writer.count === 0) return 0;
     this.#send();
+    return this.members.size;
   }
 
   #append(sample: BorrowedSample): void {

@@ -22,8 +22,9 @@ export class StateOutbox extends StateOutlet implements Flushable {
     this.scheduler.mark(this);
   }
 
-  flush(): void {
+  flush(): number {
     this.#marked = false;
     this.pump();
+    return 1;
   }
 }
