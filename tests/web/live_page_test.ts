@@ -48,7 +48,7 @@ eachForm(({ form, alone }) => {
     assert(await inkedPixels(page, topic) > 500, "the chart is drawn");
     assertEquals(await page.locator(".device .presence").allTextContents(), ["online by WebSocket"]);
     // The delay shows once it is measured.
-    await page.locator(".pill", { hasText: /live by WebSocket, \d/ }).waitFor();
+    await page.locator(".pill", { hasText: /live by (WebSocket|WebRTC), \d/ }).waitFor();
     assertEquals(faults, []);
   });
 
