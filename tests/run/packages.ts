@@ -22,7 +22,7 @@ export const SYSTEM_PACKAGES: readonly SystemPackage[] = [
     name: "chromium",
     why: "the live page and WebRTC are tested in a real browser",
     probe: { command: "chromium" },
-    neededBy: ["tests/web", "tests/rtc/browser"],
+    neededBy: ["tests/web", "tests/rtc/browser_test.ts", "tests/rtc/network", "tests/rtc/relay"],
   },
   {
     name: "python3-websockets",
@@ -64,13 +64,13 @@ export const SYSTEM_PACKAGES: readonly SystemPackage[] = [
     name: "nftables",
     why: "drops packets in network namespaces: blocked UDP, dead paths",
     probe: { command: "nft" },
-    neededBy: ["tests/rtc/network"],
+    neededBy: ["tests/rtc/network", "tests/rtc/relay", "tests/support/link"],
   },
   {
     name: "iproute2",
     why: "makes the network namespaces",
     probe: { command: "ip" },
-    neededBy: ["tests/rtc/network"],
+    neededBy: ["tests/rtc/network", "tests/rtc/relay", "tests/support/link"],
   },
 ];
 

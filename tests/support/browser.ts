@@ -6,7 +6,8 @@
  */
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 
-const CHROMIUM = Deno.env.get("CHROMIUM_BIN") ?? "/usr/bin/chromium";
+/** Chromium's executable. */
+export const CHROMIUM: string = Deno.env.get("CHROMIUM_BIN") ?? "/usr/bin/chromium";
 
 const ARGUMENTS = [
   "--no-sandbox",
@@ -36,8 +37,9 @@ export class TestBrowser implements AsyncDisposable {
     this.#browser = browser;
   }
 
-  static async start(): Promise<TestBrowser> {
-    return new TestBrowser(await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS }));
+  /** `executable` stands in for Chromium's own, such as a script that starts it in another network. */
+  static async start(executable: string = CHROMIUM): Promise<TestBrowser> {
+    return new TestBrowser(await chromium.launch({ executablePath: executable, args: ARGUMENTS }));
   }
 
   /** Opens an empty page in a profile of its own. `origin` is the only host that it may ask. */
