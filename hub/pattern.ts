@@ -3,12 +3,24 @@
  *
  * @module
  */
-import { matchesAny } from "../protocol/topics.ts";
+
+/** Patterns that begin alike, up to here. */
+interface Node {
+  readonly levels: Map<string, Node>;
+  /** What goes on behind a `+`. */
+  any: Node | undefined;
+  /** A pattern ends here … */
+  ends: boolean;
+  /** … or with `#`, which takes whatever follows. */
+  takesRest: boolean;
+}
 
 /** A set of patterns, cut by what its owner may read. */
 export class PatternSet {
   /** Topics named without wildcards, when the set has no wildcard at all: these can be looked up. */
   readonly exact: readonly string[] | undefined;
+  readonly #wanted: Node;
+  readonly #allowed: Node;
 
   /**
    * @param patterns A topic must fall under one of these …
@@ -16,6 +28,8 @@ export class PatternSet {
    */
   constructor(readonly patterns: readonly string[], readonly within: readonly string[] = ["#"]) {
     this.exact = patterns.some((pattern) => /[+#]/.test(pattern)) ? undefined : patterns;
+    this.#wanted = tree(patterns);
+    this.#allowed = tree(within);
   }
 
   /** Equal keys mean equal sets. */
@@ -26,6 +40,40 @@ export class PatternSet {
 
   /** Whether the topic belongs to the set. */
   has(topic: string): boolean {
-    return matchesAny(this.patterns, topic) && matchesAny(this.within, topic);
+    const levels = topic.split("/");
+    return covers(this.#wanted, levels, 0) && covers(this.#allowed, levels, 0);
   }
+}
+
+/** Many patterns as one tree: a topic is held against all of them at once. */
+function tree(patterns: readonly string[]): Node {
+  const root = emptyNode();
+  for (const pattern of patterns) {
+    let node = root;
+    for (const level of pattern.split("/")) {
+      if (level === "#") node.takesRest = true;
+      else if (level === "+") node = node.any ??= emptyNode();
+      else node = child(node, level);
+    }
+    if (!pattern.endsWith("#")) node.ends = true;
+  }
+  return root;
+}
+
+function child(node: Node, level: string): Node {
+  let next = node.levels.get(level);
+  if (!next) node.levels.set(level, next = emptyNode());
+  return next;
+}
+
+function emptyNode(): Node {
+  return { levels: new Map(), any: undefined, ends: false, takesRest: false };
+}
+
+function covers(node: Node, levels: readonly string[], at: number): boolean {
+  if (node.takesRest) return true;
+  if (at === levels.length) return node.ends;
+  const next = node.levels.get(levels[at]!);
+  return (next !== undefined && covers(next, levels, at + 1)) ||
+    (node.any !== undefined && covers(node.any, levels, at + 1));
 }
