@@ -434,7 +434,9 @@ export class DashboardSession implements TransportHandlers, Watched, LiveDashboa
     this.#refused();
   }
 
+  /** Not for a line that is closing: why, its own word will say. */
   #refused(): void {
+    if (!this.transport.open) return;
     this.#closeWith(CLOSE.slowConsumer, `${this.transport.bufferedBytes} bytes wait unread`, true);
   }
 }

@@ -41,6 +41,11 @@ class DenoSocket extends WebSocketTransport {
     return this.#socket.bufferedAmount;
   }
 
+  /** The peer may have closed it already: the event that says so, and why, comes in a later turn. */
+  override get open(): boolean {
+    return super.open && this.#socket.readyState === WebSocket.OPEN;
+  }
+
   protected transmit(message: string | Uint8Array): boolean {
     // Deno's send never refuses. It throws where the connection is no longer open, which `open` may not know
     // yet: the close event comes in a later turn.

@@ -184,3 +184,15 @@ Deno.test("a session stays to be taken up when somebody with another token tries
   assertEquals(again("other"), false);
   assertEquals(again("dash"), true);
 });
+
+Deno.test("a peer that takes its leave while samples flow has not been too slow", () => {
+  using world = new World();
+  const device = world.openDevice("pump", [state(1, "rpm")]);
+  const dashboard = world.openDashboard(["pump/#"]);
+  // the runtime knows that it is closing, and says why in a later turn
+  dashboard.open = false;
+  device.say(batchFrame([{ channel: 1, sequence: 1, payload: new Uint8Array(1) }]));
+  world.timers.advance(20);
+  dashboard.handlers.closed({ code: 1000, reason: "" });
+  assertEquals(world.log.sessions.at(-1)!.endReason, "normal");
+});
