@@ -24,7 +24,7 @@ export function sortableId(nowMs: number): string {
 /** Implements {@link SessionLog} over a {@link CommitQueue}. */
 export class SessionRecords implements SessionLog {
   constructor(
-    private readonly commits: CommitQueue,
+    private readonly commits: Pick<CommitQueue, "push">,
     private readonly epoch: string,
     private nextNumber: number,
     private readonly now: () => number = Date.now,
@@ -65,6 +65,7 @@ export class SessionRecords implements SessionLog {
     const { commits, now } = this;
     let closed = false;
     let events = 0;
+    let known: SessionTotals | undefined;
     const copy = (totals: SessionTotals): SessionTotals => ({ ...totals, drops: { ...totals.drops } });
     return {
       id,
@@ -76,7 +77,10 @@ export class SessionRecords implements SessionLog {
       },
       describe: (change) => commits.push({ kind: "describe", session, change }),
       totals: (totals) => {
-        if (!closed) commits.push({ kind: "totals", session, at: now(), totals: copy(totals) });
+        // Thousands of silent devices would otherwise keep the disk busy with what it knows.
+        if (closed || (known && sameTotals(known, totals))) return;
+        known = copy(totals);
+        commits.push({ kind: "totals", session, at: now(), totals: known });
       },
       close: (reason, totals) => {
         if (closed) return;
@@ -85,4 +89,15 @@ export class SessionRecords implements SessionLog {
       },
     };
   }
+}
+
+function sameTotals(a: SessionTotals, b: SessionTotals): boolean {
+  return a.framesIn === b.framesIn && a.framesOut === b.framesOut && a.samplesIn === b.samplesIn &&
+    a.samplesOut === b.samplesOut && a.bytesIn === b.bytesIn && a.bytesOut === b.bytesOut &&
+    a.roundTripUs === b.roundTripUs && sameDrops(a.drops, b.drops);
+}
+
+function sameDrops(a: Record<string, number>, b: Record<string, number>): boolean {
+  const names = Object.keys(b);
+  return names.length === Object.keys(a).length && names.every((name) => a[name] === b[name]);
 }

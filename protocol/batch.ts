@@ -45,6 +45,11 @@ function copyInto(target: Uint8Array, at: number, source: Uint8Array, start: num
   }
 }
 
+const EMPTY = new Uint8Array(0);
+
+/** First size of a writer's buffer. */
+const FIRST_BYTES = 4_096;
+
 /**
  * Builds batch frames in a buffer that it owns and uses again.
  *
@@ -78,8 +83,9 @@ export class BatchWriter {
     this.maxBytes = options.maxBytes;
     this.#feed = options.feed ?? 0;
     this.#flags = options.recorded ? FLAG_RECORDED : 0;
-    this.#buffer = new Uint8Array(Math.min(options.maxBytes, 4096));
-    this.#view = new DataView(this.#buffer.buffer);
+    // Most sessions never send a batch down to their device: the buffer comes with the first sample.
+    this.#buffer = EMPTY;
+    this.#view = new DataView(EMPTY.buffer);
   }
 
   /**
@@ -155,7 +161,9 @@ export class BatchWriter {
   }
 
   #grow(needed: number): void {
-    const next = new Uint8Array(Math.min(this.maxBytes, Math.max(needed, this.#buffer.length * 2)));
+    const next = new Uint8Array(
+      Math.min(this.maxBytes, Math.max(needed, this.#buffer.length * 2, FIRST_BYTES)),
+    );
     next.set(this.#buffer.subarray(0, this.length));
     this.#buffer = next;
     this.#view = new DataView(next.buffer);
