@@ -64,6 +64,7 @@ export class Subscription implements FeedMember {
   readonly #options: FeedOptions;
   readonly #skipped = { rate: 0, conflated: 0, stale: 0 };
   #reported = 0;
+  #countedRate = 0;
   #countedOnLane = 0;
   /** Feed number that the peer was told first; 0 before. */
   #firstFeed = 0;
@@ -117,6 +118,7 @@ export class Subscription implements FeedMember {
     if (phase.at === "live") this.#leave(phase);
     if (phase.at === "direct") this.#leaveLane(phase.stream, false);
     if (phase.at === "behind") this.parts.context.hub.unlisten(phase.outbox);
+    this.#countRate(this.#skipped.rate);
   }
 
   /** The state lane carries: a live subscription takes to it. */
@@ -174,10 +176,17 @@ export class Subscription implements FeedMember {
       counts.rate += phase.stream.skipped.rate;
       counts[this.#busyReason] += phase.stream.skipped.conflated;
     }
+    this.#countRate(counts.rate);
     const total = counts.rate + counts.conflated + counts.stale;
     if (total === this.#reported) return;
     this.#reported = total;
     this.parts.send({ type: "skipped", id: this.id, counts });
+  }
+
+  /** Puts what `maxHz` left out on the session's record too. */
+  #countRate(total: number): void {
+    this.parts.tally.drop("rate", total - this.#countedRate);
+    this.#countedRate = total;
   }
 
   #begin(from: Exclude<Subscribe["from"], undefined>): void {

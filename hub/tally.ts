@@ -20,6 +20,7 @@ export class Tally {
 
   /** Counts dropped samples or refused messages by reason. */
   drop(reason: string, by = 1): void {
+    if (by === 0) return;
     this.#drops[reason] = (this.#drops[reason] ?? 0) + by;
     this.counters.add(this.name, reason, by);
   }

@@ -196,3 +196,18 @@ Deno.test("a peer that takes its leave while samples flow has not been too slow"
   dashboard.handlers.closed({ code: 1000, reason: "" });
   assertEquals(world.log.sessions.at(-1)!.endReason, "normal");
 });
+
+Deno.test("a session's record names the samples that maxHz left out, and no reason for which there were none", () => {
+  using world = new World();
+  const device = world.openDevice("pump", [state(1, "rpm")]);
+  const dashboard = world.openDashboard(["pump/#"], { maxHz: 1 });
+  for (let sequence = 1; sequence <= 5; sequence++) {
+    device.say(batchFrame([{ channel: 1, sequence, payload: new Uint8Array(1) }]));
+  }
+  dashboard.bufferedBytes = 1_000_000;
+  world.sweep();
+  dashboard.bufferedBytes = 0;
+  world.sweep();
+  dashboard.say({ type: "bye" });
+  assertEquals(world.log.sessions.at(-1)!.totals!.drops, { rate: 4 });
+});
