@@ -19,6 +19,7 @@ import {
   toggle,
   topicPattern,
 } from "./setting.ts";
+import { bridges } from "./bridge_setting.ts";
 import { exactDuration, exactSize } from "./units.ts";
 
 const SECOND = 1_000;
@@ -125,6 +126,11 @@ export const configSchema = z.strictObject({
       help: "patterns of topics whose MQTT messages at QoS 1 and 2 are events, separated by commas",
       value: "PATTERNS",
     }),
+    bridges: setting(bridges(), {
+      help: "MQTT brokers to bridge to: URLs separated by commas, or objects in the config file",
+      value: "URLS",
+      secret: true,
+    }),
   }),
   log: z.strictObject({
     level: setting(
@@ -163,6 +169,7 @@ export const CONFIG_DEFAULTS: Readonly<Record<string, unknown>> = {
   "mqtt.listen": "127.0.0.1:1883",
   "mqtt.anonymous": false,
   "mqtt.eventTopics": [],
+  "mqtt.bridges": [],
   "log.level": "info",
   "log.format": "text",
 };

@@ -5,6 +5,7 @@
  * @module
  */
 import type { RtcSettings } from "../rtc/settings.ts";
+import type { BridgeConfig } from "../mqtt/bridge/config.ts";
 import type { WebSocketClass } from "./open_sockets.ts";
 
 /** How to encrypt. */
@@ -24,6 +25,8 @@ export interface MqttSettings {
   name?: string;
   /** Patterns of topics whose messages at QoS 1 and 2 are events. */
   eventTopics: readonly string[];
+  /** Brokers to bridge to. */
+  bridges: readonly BridgeConfig[];
 }
 
 /** Settings of a gateway, checked. */

@@ -14,6 +14,7 @@ import { metaValue, setMeta } from "./meta.ts";
 import {
   blocks,
   chunks,
+  cursors,
   desired,
   devices,
   META,
@@ -136,6 +137,12 @@ export function loadBoot(
       devices: db.select().from(devices).all(),
       topics: loadTopics(connection, gateway),
       desired: db.select().from(desired).all(),
+      cursors: db.select({
+        reader: cursors.reader,
+        topic: cursors.topic,
+        epoch: cursors.epoch,
+        offset: cursors.offset,
+      }).from(cursors).all(),
       crashedSessions: crashed,
     },
     producers: db.select({

@@ -1,12 +1,12 @@
 /**
- * Applies changes of rows: topics, sessions, tokens, devices, desired values. Statements are prepared once.
+ * Applies changes of rows: topics, sessions, tokens, devices, desired values, cursors. Statements are prepared once.
  *
  * @module
  */
 import { eq, sql } from "drizzle-orm";
 import type { SessionStart, SessionTotals } from "../hub/session_log.ts";
 import type { Change } from "./messages.ts";
-import { desired, devices, sessionEvents, sessions, tokens, topics } from "./schema.ts";
+import { cursors, desired, devices, sessionEvents, sessions, tokens, topics } from "./schema.ts";
 import type { Connection } from "./sqlite.ts";
 import type { SessionRow } from "./store.ts";
 
@@ -51,6 +51,15 @@ export function changeApplier({ db }: Connection, run: number): ApplyChange {
   const countEvents = db.select({ count: sql<number>`count(*)` }).from(sessionEvents)
     .where(eq(sessionEvents.session, value("session"))).prepare();
   const addEvent = db.insert(sessionEvents).values(placeholders("session", "at", "kind", "detail")).prepare();
+  const putCursor = db.insert(cursors).values(placeholders("reader", "topic", "epoch", "offset", "updatedAt"))
+    .onConflictDoUpdate({
+      target: [cursors.reader, cursors.topic],
+      set: {
+        epoch: sql`excluded.epoch`,
+        offset: sql`excluded.offset`,
+        updatedAt: sql`excluded.updated_at`,
+      },
+    }).prepare();
   const counts = new Map<number, number>();
 
   const event = (change: Extract<Change, { kind: "session_event" }>) => {
@@ -106,6 +115,9 @@ export function changeApplier({ db }: Connection, run: number): ApplyChange {
       case "desired":
         db.insert(desired).values(change.row)
           .onConflictDoUpdate({ target: desired.topic, set: change.row }).run();
+        return;
+      case "cursor":
+        putCursor.run({ ...change.row, updatedAt: Date.now() });
         return;
       default:
         change satisfies never;

@@ -8,6 +8,7 @@ import type { SessionStart, SessionTotals } from "../hub/session_log.ts";
 import type { TopicDescription } from "../hub/topic.ts";
 import type {
   BootState,
+  CursorRow,
   DesiredRow,
   DeviceRow,
   EpochMs,
@@ -41,7 +42,8 @@ export type Change =
   | { kind: "close"; session: number; at: EpochMs; reason: string; totals: SessionTotals }
   | { kind: "token"; row: TokenRow }
   | { kind: "device"; row: DeviceRow }
-  | { kind: "desired"; row: DesiredRow };
+  | { kind: "desired"; row: DesiredRow }
+  | { kind: "cursor"; row: CursorRow };
 
 /** A filled chunk buffer on its way to disk. */
 export interface FilledChunk {

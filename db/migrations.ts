@@ -77,4 +77,13 @@ export const MIGRATIONS: readonly Migration[] = [
       ) WITHOUT ROWID;
     `,
   },
+  {
+    name: "cursors of bridges",
+    sql: `
+      CREATE TABLE cursors (
+        reader TEXT NOT NULL, topic INTEGER NOT NULL, epoch TEXT NOT NULL, offset INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL, PRIMARY KEY (reader, topic)
+      ) WITHOUT ROWID;
+    `,
+  },
 ];

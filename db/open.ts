@@ -202,6 +202,7 @@ function store(
     putToken: (row) => commits.put({ kind: "token", row }),
     putDevice: (row) => commits.put({ kind: "device", row }),
     putDesired: (row) => commits.push({ kind: "desired", row: { ...row, payload: row.payload.slice() } }),
+    putCursor: (row) => commits.push({ kind: "cursor", row: { ...row } }),
     sessions: (filter) => ask("sessions", filter),
     session: async (id) => await ask("session", id) ?? undefined,
     sessionEvents: (id) => ask("sessionEvents", id),

@@ -177,6 +177,15 @@ export const trimmed = sqliteTable("trimmed", {
   lastOffset: integer("last_offset").notNull(),
 }, (table) => [primaryKey({ columns: [table.topic, table.run] })]);
 
+/** Up to where readers that must miss nothing, such as an MQTT bridge, have passed on the events of a topic. */
+export const cursors = sqliteTable("cursors", {
+  reader: text().notNull(),
+  topic: integer().notNull(),
+  epoch: text().notNull(),
+  offset: integer().notNull(),
+  updatedAt: integer("updated_at").notNull(),
+}, (table) => [primaryKey({ columns: [table.reader, table.topic] })]);
+
 /** Every table, by its name in SQL; for the test that compares them with the migrations. */
 export const TABLES = {
   meta,
@@ -191,4 +200,5 @@ export const TABLES = {
   chunks,
   blocks,
   trimmed,
+  cursors,
 } as const;

@@ -143,6 +143,16 @@ export interface DesiredRow {
   confirmed: boolean;
 }
 
+/** Up to where a reader that must miss nothing has passed on the events of a topic. */
+export interface CursorRow {
+  /** Who reads, e.g. one rule of one bridge. */
+  reader: string;
+  topic: number;
+  epoch: string;
+  /** Last offset passed on. */
+  offset: number;
+}
+
 /** What the gateway needs to know before it listens. */
 export interface BootState {
   /** Random id of this gateway, kept with the database. */
@@ -153,6 +163,7 @@ export interface BootState {
   devices: DeviceRow[];
   topics: TopicRow[];
   desired: DesiredRow[];
+  cursors: CursorRow[];
   /** Sessions of an earlier run that were closed as crashed just now. */
   crashedSessions: number;
 }
@@ -190,6 +201,8 @@ export interface Store {
   putToken(row: TokenRow): Promise<void>;
   putDevice(row: DeviceRow): Promise<void>;
   putDesired(row: DesiredRow): void;
+  /** Puts a cursor on the way to disk; after a crash it may stand where it stood a moment before. */
+  putCursor(row: CursorRow): void;
   sessions(filter: SessionFilter): Promise<SessionRow[]>;
   session(id: string): Promise<SessionRow | undefined>;
   sessionEvents(id: string): Promise<SessionEventRow[]>;

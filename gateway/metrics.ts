@@ -16,6 +16,9 @@ const REASONED: Record<string, string> = {
   protocol_errors: "Connections ended for breaking the protocol, by close code.",
   recording_dropped: "State samples that were delivered but not recorded, by reason.",
   mqtt_broker: "MQTT clients and messages that the embedded broker refused or left out, by reason.",
+  mqtt_bridge_lost: "Events that a bridge's broker will never get, by reason.",
+  mqtt_bridge_dropped: "Messages of a bridge's broker that were not taken, by reason.",
+  mqtt_bridge_refused: "Messages that a bridge's broker refused, by reason code.",
   faults: "Faults of the gateway's own, by part.",
 };
 

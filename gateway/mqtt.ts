@@ -11,6 +11,8 @@ import { EmbeddedBroker } from "../mqtt/broker/broker.ts";
 import { transportConnection } from "../mqtt/broker/connection.ts";
 import type { BrokerContext, MqttAdmission } from "../mqtt/broker/context.ts";
 import { type BrokerListener, listenForClients } from "../mqtt/broker/listen.ts";
+import { Bridge, type BridgeStatus } from "../mqtt/bridge/bridge.ts";
+import type { BridgeContext } from "../mqtt/bridge/context.ts";
 import { TopicTree } from "../mqtt/topics.ts";
 import { CLOSE } from "../protocol/close_codes.ts";
 import { deviceNameProblem } from "../protocol/topics.ts";
@@ -18,6 +20,9 @@ import type { MetricValue } from "../routes/services.ts";
 import type { Accept } from "../transport/transport.ts";
 import type { Core, Fault } from "./core.ts";
 import { log } from "./log.ts";
+
+/** How often removed devices are looked for, in milliseconds. */
+const FORGET_EVERY_MS = 2_000;
 
 /** MQTT while the gateway runs. */
 export interface Mqtt {
@@ -42,9 +47,14 @@ export interface MqttParts {
 export async function startMqtt(core: Core, settings: GatewaySettings, parts: MqttParts): Promise<Mqtt> {
   const tree = new TopicTree(settings.mqtt.name ?? core.store.boot.gateway);
   const broker = await startBroker(core, settings, tree, parts);
+  const bridges = settings.mqtt.bridges.map((config) =>
+    new Bridge(bridgeContext(core, tree, parts.fault), config)
+  );
+  for (const bridge of bridges) bridge.start();
+  const forgetGone = forgetRemovedDevices(core, bridges);
   return {
     ...(broker ? { url: broker.url, accept: broker.accept } : {}),
-    problems: () => [],
+    problems: () => bridges.flatMap((bridge) => problemOf(bridge.status())),
     *metrics() {
       if (broker) {
         yield {
@@ -54,9 +64,74 @@ export async function startMqtt(core: Core, settings: GatewaySettings, parts: Mq
           value: broker.clients(),
         };
       }
+      for (const bridge of bridges) yield* bridgeMetrics(bridge.status());
     },
-    stop: async () => await broker?.stop(),
+    async stop() {
+      clearInterval(forgetGone);
+      await Promise.all([...bridges.map((bridge) => bridge.stop()), broker?.stop()]);
+    },
   };
+}
+
+function problemOf({ name, broker, online, problem }: BridgeStatus): string[] {
+  if (online) return [];
+  return [`the MQTT bridge ${name} (${broker}) is not connected: ${problem ?? "still connecting"}`];
+}
+
+function* bridgeMetrics(status: BridgeStatus): Generator<MetricValue> {
+  const labels = { bridge: status.name };
+  const value = (name: string, help: string, type: "gauge" | "counter", value: number) => ({
+    name: `tidegate_mqtt_bridge_${name}`,
+    help,
+    type,
+    labels,
+    value,
+  });
+  yield value("connected", "Whether the bridge is connected.", "gauge", status.online ? 1 : 0);
+  yield value("draining", "Whether the bridge is catching up.", "gauge", status.draining ? 1 : 0);
+  yield value("under_way", "Events that the broker has not acknowledged.", "gauge", status.underWay);
+  yield value("connections_total", "Connections made.", "counter", status.connections);
+  yield value("events_total", "Events that the broker has acknowledged.", "counter", status.eventsDelivered);
+  yield value("events_lost_total", "Events that the broker will never get.", "counter", status.eventsLost);
+  yield value("states_total", "Values of state topics sent.", "counter", status.statesSent);
+  yield value(
+    "states_conflated_total",
+    "Values of state topics left out for newer ones.",
+    "counter",
+    status.statesConflated,
+  );
+}
+
+function bridgeContext(core: Core, tree: TopicTree, fault: Fault): BridgeContext {
+  const { hub, clock, counters, store, downlink } = core;
+  return {
+    hub,
+    clock,
+    counters,
+    tree,
+    fault,
+    recorder: store.recorder,
+    reader: store.reader,
+    writer: downlink,
+    gateway: store.boot.gateway,
+    cursors: store,
+    keptCursors: store.boot.cursors,
+    log: (level, message) => log[level]("{message}", { message }),
+  };
+}
+
+/** Tells the bridges of devices that an operator has removed. */
+function forgetRemovedDevices({ access }: Core, bridges: readonly Bridge[]): ReturnType<typeof setInterval> {
+  const removed = () =>
+    access.devices.list().filter(({ revokedAt }) => revokedAt !== null).map(({ name }) => name);
+  let known = new Set(removed());
+  return setInterval(() => {
+    const now = removed();
+    for (const device of now) {
+      if (!known.has(device)) { for (const bridge of bridges) bridge.deviceGone(device); }
+    }
+    known = new Set(now);
+  }, FORGET_EVERY_MS);
 }
 
 interface RunningBroker {

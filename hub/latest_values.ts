@@ -43,10 +43,14 @@ export class LatestValues {
     return false;
   }
 
-  /** Hands out every waiting sample, lent, in the order in which the topics came up, and forgets them. */
-  drain(take: (sample: BorrowedSample) => void): void {
+  /**
+   * Hands out waiting samples, lent, in the order in which the topics came up, and forgets them.
+   *
+   * @param atMost How many; without, all of them.
+   */
+  drain(take: (sample: BorrowedSample) => void, atMost = Infinity): void {
     const full = this.#full;
-    this.#full = [];
+    this.#full = full.length > atMost ? full.splice(atMost) : [];
     for (const slot of full) {
       slot.full = false;
       take(slot);

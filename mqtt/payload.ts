@@ -44,24 +44,28 @@ export function contentType(format: PayloadFormat, encoding: Encoding): string {
 }
 
 /** The sample's payload in a format; a copy. A payload that is not what it was declared to be leaves as it is. */
-export function outgoing(format: PayloadFormat, sample: BorrowedSample): Buffer {
+export function outgoing(
+  format: PayloadFormat,
+  sample: BorrowedSample,
+  epoch: string = sample.topic.epoch,
+): Buffer {
   const { bytes, start, end, topic } = sample;
   const borrowed = bytes.subarray(start, end);
   const { encoding } = topic.description;
   if (format === "raw") return Buffer.from(borrowed);
-  if (format === "json") return Buffer.from(envelope(sample, borrowed));
+  if (format === "json") return Buffer.from(envelope(sample, borrowed, epoch));
   if (encoding === "raw" || encoding === "utf8" || encoding === "json") return Buffer.from(borrowed);
   const value = decoded(topic.description, borrowed);
   if (value === undefined) return Buffer.from(borrowed);
   return Buffer.from(typeof value === "number" ? String(value) : jsonText(value));
 }
 
-function envelope({ topic, timeUs, offset }: BorrowedSample, payload: Uint8Array): string {
+function envelope({ topic, timeUs, offset }: BorrowedSample, payload: Uint8Array, epoch: string): string {
   const value = decoded(topic.description, payload);
   const content = value === undefined || value instanceof Uint8Array
     ? { base64: Buffer.from(payload).toString("base64") }
     : { value };
-  return jsonText({ ...content, timeUs, epoch: topic.epoch, offset });
+  return jsonText({ ...content, timeUs, epoch, offset });
 }
 
 function decoded(description: TopicDescription, payload: Uint8Array): unknown {

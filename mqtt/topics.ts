@@ -78,6 +78,11 @@ export class TopicTree {
   }
 }
 
+/** Whether a topic is one on which others write: sent out, it would come back as a write. */
+export function isWriteTopic(name: string): boolean {
+  return name.endsWith(`/${SET_LEVEL}`) || name.endsWith(`/${COMMAND_LEVEL}`);
+}
+
 /** What is wrong with a name for the gateway's level, or undefined: it obeys the rules of device names. */
 export function gatewayLevelProblem(name: string): string | undefined {
   return deviceNameProblem(name)?.replace("device name", "gateway name on MQTT");

@@ -73,6 +73,7 @@ export function gatewaySettings(config: Config): GatewaySettings {
       listen: mqtt.listen,
       anonymous: mqtt.anonymous,
       eventTopics: mqtt.eventTopics,
+      bridges: mqtt.bridges,
       ...(mqtt.name === undefined ? {} : { name: mqtt.name }),
     },
   };

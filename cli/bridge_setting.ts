@@ -1,0 +1,50 @@
+/**
+ * The setting of MQTT bridges: a list of URLs, or of objects with all that can be said of a bridge.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { bridgeName, bridgeSchema } from "../mqtt/bridge/config.ts";
+
+/** Where a problem lies, such as `rules[0].topic: `. */
+function place(path: readonly PropertyKey[]): string {
+  const text = path.map((part) => typeof part === "number" ? `[${part}]` : `.${String(part)}`).join("");
+  return text === "" ? "" : `${text.replace(/^\./, "")}: `;
+}
+
+/** A list of bridges. */
+export function bridges() {
+  return z.unknown().transform((given, context) => {
+    const entries = typeof given === "string" ? entriesOf(given) : given;
+    if (!Array.isArray(entries)) {
+      context.addIssue({ code: "custom", message: "expected a list of broker URLs or of bridge objects" });
+      return z.NEVER;
+    }
+    const parsed = entries.map((entry, i) => {
+      const result = bridgeSchema.safeParse(typeof entry === "string" ? { url: entry } : entry);
+      if (result.success) return result.data;
+      const [issue] = result.error.issues;
+      const message = `bridge ${i + 1}: ${place(issue?.path ?? [])}${issue?.message ?? "not valid"}`;
+      context.addIssue({ code: "custom", message });
+      return undefined;
+    });
+    const known = parsed.filter((bridge) => bridge !== undefined);
+    const names = known.map(bridgeName);
+    const twice = names.find((name, i) => names.indexOf(name) !== i);
+    if (twice !== undefined) {
+      context.addIssue({ code: "custom", message: `two bridges are named ${twice}: give each its own name` });
+    }
+    return known;
+  });
+}
+
+function entriesOf(text: string): unknown {
+  if (text.trimStart().startsWith("[")) {
+    try {
+      return JSON.parse(text);
+    } catch {
+      return undefined;
+    }
+  }
+  return text.split(",").map((part) => part.trim()).filter(Boolean);
+}

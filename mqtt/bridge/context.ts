@@ -1,0 +1,30 @@
+/**
+ * What a bridge needs of the rest of the gateway. The composition root fills it in.
+ *
+ * @module
+ */
+import type { Clock } from "../../hub/clock.ts";
+import type { Counters } from "../../hub/counters.ts";
+import type { Hub } from "../../hub/hub.ts";
+import type { Recorder, RecordingReader } from "../../hub/recording.ts";
+import type { TopicWriter } from "../../hub/writing.ts";
+import type { TopicTree } from "../topics.ts";
+import type { CursorStore } from "./cursors.ts";
+
+/** Parts of every bridge. */
+export interface BridgeContext {
+  hub: Hub;
+  clock: Clock;
+  counters: Counters;
+  recorder: Recorder;
+  reader: RecordingReader;
+  writer: TopicWriter;
+  tree: TopicTree;
+  /** Id of this gateway, which marks what it sent. */
+  gateway: string;
+  cursors: CursorStore;
+  /** Cursors of earlier runs. */
+  keptCursors: readonly { reader: string; topic: number; epoch: string; offset: number }[];
+  log(level: "info" | "warn" | "error", message: string): void;
+  fault(where: string, error: unknown): void;
+}

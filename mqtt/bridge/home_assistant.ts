@@ -1,0 +1,217 @@
+/**
+ * Home Assistant's MQTT discovery: each number and each switch of a device appears there by itself, with its
+ * unit, its availability and, where it can be written, its command topic.
+ *
+ * @module
+ */
+import { decode } from "../../payload/decode.ts";
+import { PayloadError } from "../../payload/payload.ts";
+import type { Hub, PatternListener } from "../../hub/hub.ts";
+import { PatternSet } from "../../hub/pattern.ts";
+import type { BorrowedSample } from "../../hub/sample.ts";
+import type { Topic } from "../../hub/topic.ts";
+import type { TopicTree } from "../topics.ts";
+
+/** Device classes by unit, where the unit leaves no doubt. */
+const DEVICE_CLASSES: Readonly<Record<string, string>> = {
+  "°C": "temperature",
+  "°F": "temperature",
+  "K": "temperature",
+  "hPa": "pressure",
+  "mbar": "pressure",
+  "bar": "pressure",
+  "kPa": "pressure",
+  "W": "power",
+  "kW": "power",
+  "Wh": "energy",
+  "kWh": "energy",
+  "V": "voltage",
+  "A": "current",
+  "Hz": "frequency",
+  "lx": "illuminance",
+  "ppm": "carbon_dioxide",
+  "dB": "sound_pressure",
+  "B": "data_size",
+  "B/s": "data_rate",
+  "m/s": "speed",
+  "km/h": "speed",
+  "m³": "volume",
+  "L": "volume",
+  "kg": "weight",
+};
+
+/** What discovery needs of its bridge. */
+export interface HomeAssistantParts {
+  hub: Hub;
+  tree: TopicTree;
+  /** `homeassistant` unless the user has set another one there. */
+  prefix: string;
+  /** Topic on which the newest value of a topic goes out as text, or undefined when none does. */
+  stateTopic(topic: Topic): string | undefined;
+  /** Publishes, retained. */
+  publish(topic: string, payload: string): void;
+}
+
+/** Announces what there is. */
+export class HomeAssistant implements PatternListener {
+  readonly patterns = new PatternSet(["#"]);
+  readonly #parts: HomeAssistantParts;
+  /** Announcements by the topic of the hub: discovery topic to payload. */
+  readonly #announced = new Map<Topic, Map<string, string>>();
+  #online = false;
+
+  constructor(parts: HomeAssistantParts) {
+    this.#parts = parts;
+    parts.hub.listen(this);
+  }
+
+  /** Where Home Assistant says that it has started. */
+  get statusTopic(): string {
+    return `${this.#parts.prefix}/status`;
+  }
+
+  /** The broker is there: everything is announced again. */
+  online(): void {
+    this.#online = true;
+    this.#announced.clear();
+    for (const topic of this.#parts.hub.topics()) this.#announce(topic);
+  }
+
+  /** Takes a message of Home Assistant's; true when it was one. */
+  message(topic: string, payload: string): boolean {
+    if (topic !== this.statusTopic) return false;
+    if (payload === "online") this.online();
+    return true;
+  }
+
+  defined(topic: Topic): void {
+    this.#announced.delete(topic);
+    if (this.#online) this.#announce(topic);
+  }
+
+  missing(): void {}
+
+  /** What a topic holds may show with its first value only. */
+  sample({ topic }: BorrowedSample): void {
+    if (this.#online && !this.#announced.has(topic)) this.#announce(topic);
+  }
+
+  /** A device was removed: Home Assistant forgets it. */
+  deviceGone(device: string): void {
+    for (const [topic, configs] of this.#announced) {
+      if (!topic.name.startsWith(`${device}/`)) continue;
+      for (const discovery of configs.keys()) this.#parts.publish(discovery, "");
+      this.#announced.delete(topic);
+    }
+  }
+
+  stop(): void {
+    this.#parts.hub.unlisten(this);
+  }
+
+  #announce(topic: Topic): void {
+    if (topic.description.deliveryClass !== "state" || /\/\$/.test(topic.name)) return;
+    const stateTopic = this.#parts.stateTopic(topic);
+    if (stateTopic === undefined) return;
+    const entities = entitiesOf(topic);
+    if (entities === undefined) return;
+    const configs = new Map<string, string>();
+    for (const { component, field, config } of entities) {
+      const id = objectId(
+        `${this.#parts.tree.gateway}_${topic.name}${field === undefined ? "" : `_${field}`}`,
+      );
+      const discovery = `${this.#parts.prefix}/${component}/${id}/config`;
+      configs.set(discovery, JSON.stringify({ ...this.#common(topic, stateTopic, id, field), ...config }));
+    }
+    this.#announced.set(topic, configs);
+    for (const [discovery, payload] of configs) this.#parts.publish(discovery, payload);
+  }
+
+  #common(topic: Topic, stateTopic: string, id: string, field: string | undefined): Record<string, unknown> {
+    const { tree } = this.#parts;
+    const device = topic.name.slice(0, topic.name.indexOf("/"));
+    const channel = topic.name.slice(device.length + 1);
+    const deviceStatus = this.#parts.hub.topic(`${device}/$status`);
+    const statusTopic = deviceStatus && this.#parts.stateTopic(deviceStatus);
+    return {
+      name: field === undefined ? channel : `${channel} ${field}`,
+      unique_id: id,
+      object_id: id,
+      state_topic: stateTopic,
+      availability_mode: "all",
+      availability: [
+        { topic: tree.statusTopic },
+        ...(statusTopic === undefined ? [] : [{
+          topic: statusTopic,
+          value_template: "{{ 'online' if value_json.online else 'offline' }}",
+        }]),
+      ],
+      device: {
+        identifiers: [objectId(`${tree.gateway}_${device}`)],
+        name: device,
+        manufacturer: "Tidegate",
+        via_device: objectId(tree.gateway),
+      },
+      origin: { name: "Tidegate" },
+      ...(topic.description.writable ? { command_topic: `${tree.outward(topic.name)}/set` } : {}),
+    };
+  }
+}
+
+interface Entity {
+  component: "sensor" | "binary_sensor" | "number" | "switch";
+  field?: string;
+  config: Record<string, unknown>;
+}
+
+/** What a topic is in Home Assistant; undefined while its first value has yet to show it, or when it is neither. */
+function entitiesOf(topic: Topic): Entity[] | undefined {
+  const { description, newest } = topic;
+  const unit = unitConfig(description.unit, description.writable);
+  if (description.encoding === "struct") {
+    return (description.fields ?? []).map(({ name, type }) => ({
+      component: type === "bool" ? "binary_sensor" : "sensor",
+      field: name,
+      config: { value_template: `{{ value_json[${JSON.stringify(name)}] }}`, ...unit },
+    }));
+  }
+  if (!newest) return undefined;
+  let value: unknown;
+  try {
+    value = decode(description, newest.bytes.subarray(0, newest.length));
+  } catch (error) {
+    if (error instanceof PayloadError) return undefined;
+    throw error;
+  }
+  if (typeof value === "boolean") {
+    const payloads = { payload_on: "true", payload_off: "false" };
+    return [{ component: description.writable ? "switch" : "binary_sensor", config: payloads }];
+  }
+  if (typeof value === "number") {
+    const wide = description.writable ? { min: -1e9, max: 1e9, step: "any" } : {};
+    return [{ component: description.writable ? "number" : "sensor", config: { ...unit, ...wide } }];
+  }
+  const fields = typeof value === "object" && value !== null && !Array.isArray(value)
+    ? Object.entries(value).filter(([, part]) => typeof part === "number").map(([name]) => name)
+    : [];
+  return fields.map((name) => ({
+    component: "sensor",
+    field: name,
+    config: { value_template: `{{ value_json[${JSON.stringify(name)}] }}`, ...unit },
+  }));
+}
+
+function unitConfig(unit: string | undefined, writable: boolean): Record<string, unknown> {
+  if (unit === undefined) return writable ? {} : { state_class: "measurement" };
+  const deviceClass = DEVICE_CLASSES[unit];
+  return {
+    unit_of_measurement: unit,
+    ...(deviceClass === undefined ? {} : { device_class: deviceClass }),
+    ...(writable ? {} : { state_class: deviceClass === "energy" ? "total_increasing" : "measurement" }),
+  };
+}
+
+/** Letters, digits, `_` and `-` are all that discovery topics may hold. */
+function objectId(text: string): string {
+  return text.replaceAll(/[^A-Za-z0-9_-]/g, "_");
+}

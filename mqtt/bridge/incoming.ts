@@ -1,0 +1,182 @@
+/**
+ * What comes in over a bridge: values and commands for devices, and topics that rules bring in.
+ *
+ * @module
+ */
+import type { IPublishPacket } from "mqtt";
+import { Buffer } from "node:buffer";
+import { matches, topicProblem } from "../../protocol/topics.ts";
+import { MAX_PAYLOAD_BYTES } from "../../protocol/limits.ts";
+import { PayloadError } from "../../payload/payload.ts";
+import type { Principal } from "../../hub/access.ts";
+import type { CommitListener } from "../../hub/hub.ts";
+import type { Topic } from "../../hub/topic.ts";
+import { WriteRefused, type WriteResult } from "../../hub/writing.ts";
+import { guessEncoding, incoming, recoded } from "../payload.ts";
+import { render } from "../template.ts";
+import { COMMAND_LEVEL, SET_LEVEL } from "../topics.ts";
+import type { InRule } from "./config.ts";
+import type { BridgeContext } from "./context.ts";
+import { ORIGIN_PROPERTY } from "./outgoing.ts";
+
+/** Levels of a topic, device included, that can be written over a bridge: MQTT has no wildcard in the middle. */
+const WRITABLE_LEVELS = [2, 3, 4, 5, 6];
+
+/** Answers a command where its sender asked for that (MQTT 5 section 4.10). */
+export type Respond = (topic: string, correlation: Buffer | undefined, result: WriteResult) => void;
+
+/** Takes the messages of one bridge. */
+export class Incoming {
+  readonly #principal: Principal;
+  readonly #producer: string;
+  readonly #waiting = new Map<Topic, Map<number, (error?: Error) => void>>();
+  readonly #listeners = new Map<Topic, CommitListener>();
+
+  constructor(
+    readonly context: BridgeContext,
+    readonly bridge: string,
+    readonly rules: readonly InRule[],
+    readonly respond: Respond,
+    readonly dropped: (reason: string, detail: string) => void,
+  ) {
+    this.#principal = {
+      role: "operator",
+      tokenId: `bridge ${bridge}`,
+      label: `MQTT bridge ${bridge}`,
+      read: ["#"],
+      write: ["#"],
+    };
+    this.#producer = `bridge ${bridge}`;
+  }
+
+  /** What to subscribe to, with the quality of service. */
+  filters(): Map<string, 0 | 1 | 2> {
+    const filters = new Map<string, 0 | 1 | 2>();
+    const { prefix } = this.context.tree;
+    for (const levels of WRITABLE_LEVELS) {
+      const wild = Array.from({ length: levels }, () => "+").join("/");
+      for (const last of [SET_LEVEL, COMMAND_LEVEL]) filters.set(`${prefix}${wild}/${last}`, 1);
+    }
+    for (const { filter, qos } of this.rules) filters.set(filter, qos);
+    return filters;
+  }
+
+  /** Takes a message; `done` acknowledges it. */
+  message(packet: IPublishPacket, done: (error?: Error) => void): void {
+    const origin = packet.properties?.userProperties?.[ORIGIN_PROPERTY];
+    if (origin === this.context.gateway) {
+      this.dropped("echo", packet.topic);
+      return done();
+    }
+    const payload = typeof packet.payload === "string" ? Buffer.from(packet.payload) : packet.payload;
+    if (payload.length > MAX_PAYLOAD_BYTES) {
+      this.dropped(
+        "too_large",
+        `${payload.length} bytes on ${packet.topic}, the limit is ${MAX_PAYLOAD_BYTES}`,
+      );
+      return done();
+    }
+    const inbound = this.context.tree.inward(packet.topic);
+    if (inbound.kind === "write") {
+      // A retained command would be given again at every connect.
+      if (packet.retain && inbound.level === COMMAND_LEVEL) this.dropped("retained_command", packet.topic);
+      else this.#write(inbound.name, `${inbound.name}/${inbound.level}`, payload, packet);
+      return done();
+    }
+    const rule = this.rules.find(({ filter }) => matches(filter, packet.topic));
+    if (!rule) {
+      this.dropped("no_rule", packet.topic);
+      return done();
+    }
+    this.#take(rule, packet.topic, payload, done);
+  }
+
+  /** Ends. */
+  stop(): void {
+    for (const [topic, listener] of this.#listeners) this.context.hub.offCommit(topic, listener);
+  }
+
+  #write(name: string, own: string, payload: Buffer, packet: IPublishPacket): void {
+    const { hub, writer } = this.context;
+    const topic = hub.topic(own)?.description.writable ? hub.topic(own) : hub.topic(name);
+    const { responseTopic, correlationData } = packet.properties ?? {};
+    const answer = (result: WriteResult) => {
+      if (responseTopic !== undefined) this.respond(responseTopic, correlationData, result);
+      if (result.status === "failed") this.dropped("write_refused", `${name}: ${result.message}`);
+    };
+    if (!topic) return answer({ status: "failed", message: `no device has declared the topic ${name}` });
+    try {
+      writer.write(this.#principal, topic.name, recoded(topic.description, payload)).then(answer, (error) => {
+        if (error instanceof WriteRefused) answer({ status: "failed", message: error.message });
+        else this.context.fault(`bridge ${this.bridge}`, error);
+      });
+    } catch (error) {
+      if (!(error instanceof PayloadError)) throw error;
+      answer({ status: "failed", message: error.message });
+    }
+  }
+
+  #take(rule: InRule, mqttTopic: string, payload: Buffer, done: (error?: Error) => void): void {
+    const { hub, clock, tree } = this.context;
+    const name = render(rule.topic, tree.gateway, mqttTopic);
+    const problem = topicProblem(name) ?? (name.includes("/") ? undefined : `${name} has no device level`);
+    if (problem) {
+      this.dropped("bad_topic", problem);
+      return done();
+    }
+    const known = hub.topic(name);
+    if (known?.description.writable) {
+      this.dropped("not_writable", `${name} is written by others`);
+      return done();
+    }
+    const topic = known ??
+      hub.define({ name, deliveryClass: rule.class, encoding: guessEncoding(payload), writable: false });
+    let fitted: Uint8Array;
+    try {
+      const { payload: bytes, widened } = incoming(topic.description, payload);
+      if (widened) hub.define({ ...topic.description, encoding: widened });
+      fitted = bytes;
+    } catch (error) {
+      if (!(error instanceof PayloadError)) throw error;
+      this.dropped("bad_payload", `${name}: ${error.message}`);
+      return done();
+    }
+    if (topic.description.deliveryClass === "event") return this.#event(topic, fitted, done);
+    hub.publish(topic, clock.nowUs(), 0, fitted);
+    done();
+  }
+
+  /** An event is acknowledged to the broker once it is on disk. */
+  #event(topic: Topic, payload: Uint8Array, done: (error?: Error) => void): void {
+    const { hub, clock, recorder } = this.context;
+    if (!this.#listeners.has(topic)) {
+      const listener: CommitListener = (_sample, producer, sequence) => {
+        if (producer !== this.#producer) return;
+        const waiting = this.#waiting.get(topic);
+        waiting?.get(sequence)?.();
+        waiting?.delete(sequence);
+      };
+      this.#listeners.set(topic, listener);
+      hub.onCommit(topic, listener);
+    }
+    const sequence = recorder.acceptedSequence(topic, this.#producer) + 1;
+    const offset = hub.publishEvent(
+      topic,
+      clock.nowUs(),
+      0,
+      payload,
+      0,
+      payload.length,
+      this.#producer,
+      sequence,
+    );
+    if (offset === 0) {
+      // Not acknowledged: a broker with our session sends it again.
+      this.dropped("overloaded", topic.name);
+      return done(new Error("the recording cannot take more events now"));
+    }
+    let waiting = this.#waiting.get(topic);
+    if (!waiting) this.#waiting.set(topic, waiting = new Map());
+    waiting.set(sequence, done);
+  }
+}

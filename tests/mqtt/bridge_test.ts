@@ -1,0 +1,200 @@
+/** The bridge to brokers outside, against mosquitto. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { eachForm, uniqueName } from "../support/each_form.ts";
+import type { GatewayProcess } from "../support/gateway_process.ts";
+import { operator, request } from "../support/operator.ts";
+import { DevicePeer } from "../support/peer.ts";
+import { DURABLE, MosquittoBroker, mosquittoPub, MosquittoSub } from "./mosquitto.ts";
+
+const bridges = (...configs: object[]) => ["--mqtt-bridges", JSON.stringify(configs)];
+
+/** A device with an event channel and a state channel. */
+async function eventDevice(gateway: GatewayProcess, name: string): Promise<DevicePeer> {
+  const device = await DevicePeer.connect(gateway, await operator.addDevice(gateway, name));
+  await device.advertise(
+    { channel: 1, topic: "event", encoding: "utf8", class: "event" },
+    { channel: 2, topic: "level", encoding: "f64", unit: "bar" },
+    { channel: 3, topic: "target", encoding: "f64", writable: true },
+  );
+  return device;
+}
+
+/** Sends the events `from` to `to` and waits until they are on disk. */
+async function sendEvents(device: DevicePeer, from: number, to: number): Promise<void> {
+  for (let i = from; i <= to; i++) await device.publish(1, String(i));
+  await device.until(() => (device.acked.get(1) ?? 0) >= to, `events up to ${to} on disk`);
+}
+
+/** Event numbers that a subscriber got, in order. */
+function numbersIn(sub: MosquittoSub, name: string): number[] {
+  return sub.lines.filter((line) => line.includes(`/${name}/event `)).map((line) =>
+    Number(line.split(" ")[1])
+  );
+}
+
+/** Fails unless every number from 1 to `to` is there, each first time in order; returns how many came again. */
+function assertComplete(numbers: number[], to: number): number {
+  const seen = new Set<number>();
+  const first = numbers.filter((n) => !seen.has(n) && seen.add(n));
+  assertEquals(first, Array.from({ length: to }, (_, i) => i + 1));
+  return numbers.length - first.length;
+}
+
+eachForm(({ form, alone }) => {
+  for (const version of [4, 5]) {
+    alone(
+      `states, events, birth and writes travel over MQTT ${version === 4 ? "3.1.1" : "5"}`,
+      async (start) => {
+        await using broker = await MosquittoBroker.start();
+        const url = `mqtt://127.0.0.1:${broker.port}`;
+        const gateway = await start({ args: [...bridges({ url, version }), "--mqtt-name", "gw"] });
+        const name = uniqueName("dev");
+        const device = await eventDevice(gateway, name);
+        await using sub = await MosquittoSub.start({ port: broker.port, args: ["-q", "1"] }, "tidegate/#");
+        await sub.until((line) => line === "tidegate/gw/$status online");
+        await device.publish(2, new Uint8Array(new Float64Array([1.5]).buffer));
+        await sub.until((line) => line === `tidegate/gw/${name}/level 1.5`);
+        await sendEvents(device, 1, 100);
+        await sub.until((line) => line === `tidegate/gw/${name}/event 100`);
+        assertEquals(assertComplete(numbersIn(sub, name), 100), 0);
+        await mosquittoPub({ port: broker.port }, `tidegate/gw/${name}/target/set`, "7.25");
+        const received = await device.until(() => device.received[0], "the desired value");
+        assertEquals(new Float64Array(received.payload.slice().buffer)[0], 7.25);
+        await gateway.stop();
+        await sub.until((line) => line === "tidegate/gw/$status offline");
+      },
+    );
+  }
+
+  alone("a broker that restarts under load gets every event, in order", async (start) => {
+    const rounds = Deno.env.get("TIDEGATE_SOAK") ? 100 : form.name.includes("source") ? 4 : 2;
+    await using broker = await MosquittoBroker.start(DURABLE);
+    const gateway = await start({
+      args: [...bridges({ url: `mqtt://127.0.0.1:${broker.port}` }), "--mqtt-name", "gw"],
+    });
+    const name = uniqueName("dev");
+    const device = await eventDevice(gateway, name);
+    const login = {
+      port: broker.port,
+      args: ["-q", "1", "-c", "-i", "independent", "-V", "5", "-x", "3600"],
+    };
+    await using sub = await MosquittoSub.start(login, "tidegate/#");
+    let sent = 0;
+    for (let round = 0; round < rounds; round++) {
+      const sending = sendEvents(device, sent + 1, sent += 500);
+      await broker.stop();
+      await sending;
+      await sendEvents(device, sent + 1, sent += 500);
+      await broker.restart();
+    }
+    await sub.until((line) => line === `tidegate/gw/${name}/event ${sent}`, 30_000);
+    const repeated = assertComplete(numbersIn(sub, name), sent);
+    assert(repeated <= rounds * 512, `${repeated} events came again`);
+    console.log(
+      `${form.name}: ${sent} events, ${rounds} restarts of the broker, 0 lost, ${repeated} repeated`,
+    );
+  });
+
+  alone("a gateway killed while it drains loses nothing", async (start) => {
+    const rounds = Deno.env.get("TIDEGATE_SOAK") ? 50 : 2;
+    await using broker = await MosquittoBroker.start();
+    const args = [
+      ...bridges({ name: "b", url: `mqtt://127.0.0.1:${broker.port}`, drainPerSecond: 2_000 }),
+      "--mqtt-name",
+      "gw",
+    ];
+    const name = uniqueName("dev");
+    let gateway = await start({ args });
+    const folder = gateway.data;
+    const device = await eventDevice(gateway, name);
+    await using sub = await MosquittoSub.start({ port: broker.port, args: ["-q", "1"] }, "tidegate/#");
+    await broker.stop();
+    await sendEvents(device, 1, 3_000);
+    await gateway.kill();
+    await broker.restart();
+    for (let round = 1; round <= rounds; round++) {
+      gateway = await start({ args, data: folder });
+      // Killed in the middle of the drain, wherever that is.
+      const seen = numbersIn(sub, name).length;
+      if (seen < 3_000) {
+        await sub.until(
+          (line) => numbersIn(sub, name).length > seen + 50 || line.endsWith("/event 3000"),
+          30_000,
+        );
+      }
+      await gateway.kill();
+    }
+    gateway = await start({ args, data: folder });
+    await sub.until((line) => line === `tidegate/gw/${name}/event 3000`, 30_000);
+    const repeated = assertComplete(numbersIn(sub, name), 3_000);
+    console.log(
+      `${form.name}: 3000 events, ${rounds + 1} kills of the gateway, 0 lost, ${repeated} repeated`,
+    );
+  });
+
+  alone(
+    "a broker that never answers is given up on, in words, and does not hold the gateway",
+    async (start) => {
+      const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const open: Deno.Conn[] = [];
+      const accepting = (async () => {
+        for await (const conn of silent) open.push(conn);
+      })();
+      const url = `mqtt://127.0.0.1:${(silent.addr as Deno.NetAddr).port}`;
+      const gateway = await start({ args: bridges({ name: "mute", url, connectTimeoutS: 1 }) });
+      await notReady(gateway, "no answer within 1000 ms");
+      const device = await eventDevice(gateway, uniqueName("dev"));
+      await sendEvents(device, 1, 10);
+      silent.close();
+      for (const conn of open) conn.close();
+      await accepting;
+      await gateway.stop();
+    },
+  );
+
+  alone("a wrong password is told in words, in the log and in readiness", async (start) => {
+    await using broker = await passwordBroker();
+    const url = `mqtt://gw:wrong@127.0.0.1:${broker.port}`;
+    const gateway = await start({ args: bridges({ name: "locked", url }) });
+    await notReady(gateway, "wrong user name or password|not authorised");
+    assertStringIncludes(gateway.diagnosis(), "MQTT bridge locked: ");
+    assert(!gateway.diagnosis().includes("wrong@"), "the password is in the log");
+    const right = await start({ args: bridges({ url: `mqtt://gw:right@127.0.0.1:${broker.port}` }) });
+    await ready(right);
+  });
+});
+
+/** A broker that lets in `gw` with the password `right`. */
+async function passwordBroker(): Promise<MosquittoBroker> {
+  const folder = await Deno.makeTempDir();
+  const { code } = await new Deno.Command("mosquitto_passwd", {
+    args: ["-b", "-c", `${folder}/passwd`, "gw", "right"],
+  }).output();
+  assertEquals(code, 0);
+  return await MosquittoBroker.start(["allow_anonymous false", `password_file ${folder}/passwd`]);
+}
+
+/** Waits until `/readyz` says this. */
+async function notReady(gateway: GatewayProcess, pattern: string): Promise<void> {
+  await poll(gateway, (status, text) => status === 503 && new RegExp(pattern).test(text), pattern);
+}
+
+async function ready(gateway: GatewayProcess): Promise<void> {
+  await poll(gateway, (status) => status === 200, "ready");
+}
+
+async function poll(
+  gateway: GatewayProcess,
+  wanted: (status: number, text: string) => boolean,
+  what: string,
+): Promise<void> {
+  const until = Date.now() + 10_000;
+  let last = "";
+  while (Date.now() < until) {
+    const { status, body } = await request(gateway, "GET", "/readyz");
+    last = `${status} ${JSON.stringify(body)}`;
+    if (wanted(status, last)) return;
+    await new Promise((go) => setTimeout(go, 100));
+  }
+  throw new Error(`/readyz did not say ${what}: ${last}\n${gateway.diagnosis()}`);
+}
