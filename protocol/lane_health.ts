@@ -31,11 +31,15 @@ const PROBE_MS = 100;
 const IDLE_PROBE_MS = 2_500;
 
 /** How long a lane that was left must be heard before it is used again, in milliseconds; four times as long each time. */
-const FIRST_HOLD_MS = 200;
+const FIRST_HOLD_MS = 50;
 const MAX_HOLD_MS = 60_000;
 
 /** A lane that carried for this long starts over with the shortest hold, in milliseconds. */
 const FORGIVEN_AFTER_MS = 60_000;
+
+/** With confirmations missing for this many timeouts, but not less than so many milliseconds, samples wait for the next one. */
+const QUIET_TIMEOUTS = 3;
+const MIN_QUIET_MS = 200;
 
 /** Judges one lane. */
 export class LaneHealth {
@@ -101,6 +105,11 @@ export class LaneHealth {
   /** For how long confirmations have been missing. */
   silentMs(nowMs: number): number {
     return this.#waitingSinceMs === undefined ? 0 : nowMs - this.#waitingSinceMs;
+  }
+
+  /** Whether nothing seems to get through: what is sent now would only be in the way of newer values when it does again. */
+  quiet(nowMs: number): boolean {
+    return this.silentMs(nowMs) >= Math.max(MIN_QUIET_MS, QUIET_TIMEOUTS * this.timeoutMs);
   }
 
   /** Decides. A move it returns is made: the owner carries it out. */

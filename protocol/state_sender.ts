@@ -175,6 +175,8 @@ export class StateSender {
   /** No message below this number is awaited or may yet be given up. */
   #live = 1;
   #sentMs = -Infinity;
+  /** When `next` was called last. */
+  #askedMs = 0;
 
   /** Adds a stream. `maxHz`: at most so many samples a second of each channel. */
   stream(feed: number, maxHz?: number): StateStream {
@@ -218,11 +220,13 @@ export class StateSender {
 
   /** The next message, lent until the next call, or undefined while there is nothing to send now. */
   next(nowMs: number): Uint8Array | undefined {
+    this.#askedMs = nowMs;
     this.#giveUp(nowMs, 0);
     const number = this.#number + 1;
     const one: UnderWay = { sentMs: nowMs, given: false, awaited: true, slots: [], offsets: [] };
     const start = this.#header(number);
-    const end = this.#fill(start, number, one, nowMs);
+    const quiet = this.health.quiet(nowMs);
+    const end = quiet ? start : this.#fill(start, number, one, nowMs);
     if (end === start) {
       if (!this.#heartbeatDue(nowMs)) return undefined;
       one.awaited = this.#awaited === 0;
@@ -240,6 +244,7 @@ export class StateSender {
   /** When to call {@link next} although nothing was put, in milliseconds; never Infinity, since an idle lane is probed. */
   get wakeAtMs(): number {
     let at = this.#sentMs + this.#heartbeatMs();
+    if (this.health.quiet(this.#askedMs)) return at;
     for (const stream of this.#streams) at = Math.min(at, stream.dueMs());
     const oldest = this.#oldest();
     return oldest ? Math.min(at, oldest.sentMs + this.health.timeoutMs) : at;

@@ -9,6 +9,7 @@ import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
 import type { StateLane } from "../transport/lane.ts";
 import { candidateLines, type RemoteCandidate } from "./description.ts";
 import { DataChannelLane } from "./lane.ts";
+import { shortenRetransmission } from "./retransmission.ts";
 import type { RtcSettings } from "./settings.ts";
 
 /** Label of the data channel that carries the state lane. */
@@ -129,6 +130,7 @@ export class Peer {
 
   #channel(channel: RTCDataChannel): void {
     if (channel.label !== STATE_LABEL || channel.ordered || this.#lane) return channel.close();
+    shortenRetransmission(channel.sctp.sctp);
     const lane = new DataChannelLane(channel, (cause) => this.close(cause));
     this.#lane = lane;
     this.#owner.opened(lane);
