@@ -12,7 +12,7 @@ const MAX_CANDIDATE = 512;
 /** What an offer lacks, in words for the peer; undefined when it can be answered. */
 export function offerProblem(sdp: string): string | undefined {
   if (!/^v=0\r?\n/.test(sdp)) return "the offer is not a session description (RFC 8866)";
-  if (!/^m=application \d+ (?:UDP|TCP)\/DTLS\/SCTP webrtc-datachannel/m.test(sdp)) {
+  if (!/^m=application \d+ (?:(?:UDP|TCP)\/)?DTLS\/SCTP \S/m.test(sdp)) {
     return "the offer has no application section: data channels are all that the gateway speaks";
   }
   if (/^m=(?:audio|video) [1-9]/m.test(sdp)) {

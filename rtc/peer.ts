@@ -52,9 +52,8 @@ export class Peer {
         this.close(`the peer connection has ${CLOSED_WORDS[state]}`);
       }
     });
-    this.#connection.iceConnectionStateChange.subscribe((state) => {
-      if (state === "disconnected") this.close("ICE lost the path");
-    });
+    // ICE's "disconnected" is left alone: one unanswered consent check is enough for it, confirmations are missed
+    // sooner, and a path that comes back must find the lane still there
   }
 
   /** The lane, once it is open. */
