@@ -8,6 +8,8 @@ import type { PeerConnectionConstructor } from "./rtc_types.ts";
 
 /** The part of the browser's `WebSocket` that the SDK uses. */
 export interface WebSocketLike {
+  /** 1 while messages can be sent. */
+  readonly readyState: number;
   binaryType: string;
   readonly bufferedAmount: number;
   onopen: ((event: never) => unknown) | null;

@@ -14,6 +14,9 @@ function closable(code: number): number {
 /** RFC 6455 section 5.5.1 leaves 123 bytes for the reason; 40 UTF-16 units never take more. */
 const MAX_REASON_UNITS = 40;
 
+/** `WebSocket.OPEN`, which an injected constructor need not have. */
+const OPEN = 1;
+
 /** Makes a function that connects to `url`, offering `protocols`. */
 export function webSocketDial(WebSocket: WebSocketConstructor, url: string, protocols: string[]): Dial {
   return (handlers) => dial(new WebSocket(url, protocols), handlers);
@@ -50,7 +53,8 @@ function dial(socket: WebSocketLike, handlers: ClientTransportHandlers): ClientT
       return socket.bufferedAmount;
     },
     send(message) {
-      if (open) socket.send(message as Uint8Array<ArrayBuffer>);
+      // between the peer's close and its event, browsers print an error for every send
+      if (open && socket.readyState === OPEN) socket.send(message as Uint8Array<ArrayBuffer>);
     },
     close(code, reason) {
       if (ended) return;

@@ -126,6 +126,10 @@ export class FakeSocket implements WebSocketLike {
     this.connection = new FakeConnection(net, this, url, protocols);
   }
 
+  get readyState(): number {
+    return this.connection.open ? 1 : 3;
+  }
+
   get bufferedAmount(): number {
     return this.connection.buffered;
   }
