@@ -14,7 +14,7 @@ export const LOAD_CORE = 1;
 export const PRIORITY = Number(Deno.env.get("BENCH_NICE") ?? "0");
 
 /** Arguments for `nice` that pin a program to a core; both replace themselves by what they start. */
-export function pinned(core: number, program: string, args: string[]): string[] {
+export function pinned(core: number | string, program: string, args: string[]): string[] {
   return ["-n", String(PRIORITY), "taskset", "-c", String(core), program, ...args];
 }
 
@@ -49,10 +49,14 @@ export class Child {
   }
 
   /** Starts a program; its process id is the child's. */
-  static start(program: string, args: string[], options: { cwd?: string } = {}): Child {
+  static start(
+    program: string,
+    args: string[],
+    { cores = SERVER_CORE, ...options }: { cwd?: string; cores?: number | string } = {},
+  ): Child {
     return new Child(
       new Deno.Command("nice", {
-        args: pinned(SERVER_CORE, program, args),
+        args: pinned(cores, program, args),
         stdin: "null",
         stdout: "piped",
         stderr: "piped",

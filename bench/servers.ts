@@ -32,10 +32,11 @@ const GATEWAY_ARGS = ["serve", "--listen", "127.0.0.1:0", "--log-level", "warnin
 export async function startGateway(
   program: string,
   args: string[],
-  options: { data?: string; more?: string[] } = {},
+  options: { data?: string; more?: string[]; cores?: string } = {},
 ): Promise<Running> {
   const data = options.data ?? await Deno.makeTempDir({ prefix: "tidegate-bench-" });
-  const child = Child.start(program, [...args, ...GATEWAY_ARGS, "--data", data, ...options.more ?? []]);
+  const all = [...args, ...GATEWAY_ARGS, "--data", data, ...options.more ?? []];
+  const child = Child.start(program, all, options.cores === undefined ? {} : { cores: options.cores });
   const file = await child.until(async () => {
     try {
       const found: { url: string; token: string; pid: number } = JSON.parse(

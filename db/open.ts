@@ -84,17 +84,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     else log("info", "recording goes on");
     if (state.recorder) state.recorder.failing = error !== null;
   };
-  const writer = await connect<WriterMethods>(
-    "storage",
-    startWorker,
-    startWriter,
-    log,
-    died.resolve,
-    noticed,
-  );
+  // Both threads start at once; the reader opens the file when the writer has brought it up to date.
+  const starting = [
+    connect<WriterMethods>("storage", startWorker, startWriter, log, died.resolve, noticed),
+    connect<ReaderMethods>("reader", startWorker, startReader, log, died.resolve),
+  ] as const;
   try {
+    const [writer, reader] = await Promise.all(starting);
     const opened = await writer.client.call("open", { dir, limits });
-    const reader = await connect<ReaderMethods>("reader", startWorker, startReader, log, died.resolve);
     await reader.client.call("open", { dir, epoch: opened.boot.epoch });
     state.reader = reader.client;
     const warn = (message: string) => log("error", message);
@@ -109,7 +106,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const sessionLog = new SessionRecords(commits, opened.boot.epoch, opened.nextSession);
     return store(opened.boot, recorder, sessionLog, commits, writer, reader, died.promise);
   } catch (error) {
-    writer.stop();
+    for (const one of starting) one.then((connected) => connected.stop(), () => {});
     throw error;
   }
 }
