@@ -6,15 +6,15 @@
  *
  * @module
  */
-import { type Browser, chromium, type Page } from "playwright-core";
-import { shippedForms } from "../../tests/support/forms.ts";
-import { Link, type LinkSettings, NEAR } from "../../tests/support/link.ts";
+import type { Browser, Page } from "playwright-core";
+import type { FormName } from "../../tests/support/forms.ts";
+import { Link, type LinkSettings } from "../../tests/support/link.ts";
+import { browserOnLink, gatewayOnLink, LINK_URL, LinkProgram } from "../../tests/support/link_gateway.ts";
 
 const SECONDS = Number(Deno.args[0] ?? 15);
-const FORM = Deno.args[1] ?? "Deno, source";
+const FORM = (Deno.args[1] ?? "Deno, source") as FormName;
 /** `loss` or `cut` keeps to these rows. */
 const ONLY = Deno.args[2];
-const URL_NEAR = `http://${NEAR}:8080`;
 
 /** Ages in milliseconds. */
 interface Ages {
@@ -30,78 +30,31 @@ interface Source {
   bytes: number;
 }
 
-const children: Deno.ChildProcess[] = [];
-
-function spawn(
-  link: Link,
-  program: string,
-  args: string[],
-  options: Deno.CommandOptions = {},
-): Deno.ChildProcess {
-  const inside = link.inside("near", program, args);
-  const child = new Deno.Command(inside.program, {
-    ...options,
-    args: inside.args,
-    stdout: "null",
-    stderr: "inherit",
-  })
-    .spawn();
-  children.push(child);
-  return child;
-}
-
-async function startGateway(link: Link, data: string): Promise<string> {
-  const form = shippedForms().find(({ name }) => name === FORM);
-  if (!form) throw new Error(`no form ${FORM}`);
-  const { program, args, cwd, env } = await form.command();
-  const serve = ["serve", "--listen", `${NEAR}:8080`, "--insecure-listen", "--data", data];
-  spawn(link, program, [...args, ...serve], { cwd, env });
-  for (let i = 0; i < 200; i++) {
-    try {
-      return (JSON.parse(await Deno.readTextFile(`${data}/run.json`)) as { token: string }).token;
-    } catch {
-      await new Promise((done) => setTimeout(done, 100));
-    }
-  }
-  throw new Error("the gateway did not start");
-}
-
 let sources = 0;
 
+/** Starts a device that publishes steadily. */
 function startSource(
   link: Link,
   token: string,
   { topics, hz, bytes }: Source,
-): { name: string; stop(): void } {
+): { name: string; program: LinkProgram } {
   const name = `source-${++sources}`;
   const file = new URL("device.ts", import.meta.url).pathname;
-  const child = spawn(link, Deno.execPath(), [
+  const args = [LINK_URL, token, name, ...[topics, hz, bytes].map(String)];
+  const program = LinkProgram.start(link, "near", Deno.execPath(), [
     "run",
     "--quiet",
     "--allow-all",
     file,
-    URL_NEAR,
-    token,
-    name,
-    ...[topics, hz, bytes].map(String),
+    ...args,
   ]);
-  return { name, stop: () => child.kill() };
-}
-
-async function startBrowser(link: Link, folder: string): Promise<Browser> {
-  const { program, args } = link.inside("far", "/usr/bin/chromium", []);
-  const wrapper = `${folder}/chromium`;
-  await Deno.writeTextFile(wrapper, `#!/bin/sh\nexec ${program} ${args.join(" ")} "$@"\n`, { mode: 0o755 });
-  return await chromium.launch({
-    executablePath: wrapper,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic"],
-  });
+  return { name, program };
 }
 
 /** Opens a page whose dashboard watches the source. */
 async function watch(browser: Browser, token: string, name: string, rtc: boolean): Promise<Page> {
   const page = await browser.newPage();
-  await page.goto(URL_NEAR);
+  await page.goto(LINK_URL);
   await page.evaluate(async ({ token, name, rtc }) => {
     const sdk = await import("/sdk/tidegate.js" as string);
     const dashboard = sdk.connectDashboard({
@@ -167,62 +120,54 @@ const row = (...cells: string[]) => console.log(`| ${cells.join(" | ")} |`);
 
 async function main(): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "tidegate-link-" });
-  await using link = await Link.start();
-  const token = await startGateway(link, `${folder}/data`);
-  const browser = await startBrowser(link, folder);
   try {
-    row("link", "way", "p50", "p99", "max", "way at the end");
-    row("---", "---", "---", "---", "---", "---");
-    const one = startSource(link, token, { topics: 1, hz: 100, bytes: 200 });
-    await link.set({ delayMs: 25 });
-    if (ONLY !== "cut") {
-      await table(link, browser, token, one.name, "RTT 50 ms, loss 0 %", { loss: 0 });
-      await table(link, browser, token, one.name, "RTT 50 ms, loss 2 %", { loss: 0.02 });
-      await table(link, browser, token, one.name, "RTT 50 ms, loss 5 %", { loss: 0.05 });
+    await using link = await Link.start();
+    const { token, program } = await gatewayOnLink(link, FORM, `${folder}/data`);
+    await using _gateway = program;
+    const browser = await browserOnLink(link, folder);
+    try {
+      row("link", "way", "p50", "p99", "max", "way at the end");
+      row("---", "---", "---", "---", "---", "---");
+      await link.set({ delayMs: 25 });
+      await steady(link, browser, token);
+      if (ONLY === undefined) await narrow(link, browser, token);
+    } finally {
+      await browser.close();
     }
-    if (ONLY === "loss") return;
-    await link.set({ loss: 0 });
-    for (const rtc of [false, true]) {
-      const page = await watch(browser, token, one.name, rtc);
-      const times = [];
-      for (let i = 0; i < 3; i++) {
-        await new Promise((done) => setTimeout(done, 4_000));
-        times.push(await cut(link, page));
-      }
-      row(
-        "path cut for 3 s, newest value shown after",
-        rtc ? "WebRTC" : "WebSocket",
-        times.map(ms).join(", "),
-        "",
-        "",
-        "",
-      );
-      await page.close();
-    }
-    one.stop();
-    if (ONLY === "cut") return;
-    const many = startSource(link, token, { topics: 100, hz: 20, bytes: 20 });
-    const narrow = { delayMs: 15, jitterMs: 5, loss: 0.02, bitsPerSecond: 1_000_000 };
-    await table(
-      link,
-      browser,
-      token,
-      many.name,
-      "RTT 30 ± 10 ms, loss 2 %, 1 Mbit/s, 100 topics x 20 Hz",
-      narrow,
-    );
-    many.stop();
   } finally {
-    await browser.close();
-    for (const child of children) {
-      try {
-        child.kill();
-      } catch {
-        // it has ended by itself
-      }
-    }
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+async function steady(link: Link, browser: Browser, token: string): Promise<void> {
+  const source = startSource(link, token, { topics: 1, hz: 100, bytes: 200 });
+  await using _source = source.program;
+  if (ONLY !== "cut") {
+    for (const loss of [0, 0.02, 0.05]) {
+      await table(link, browser, token, source.name, `RTT 50 ms, loss ${loss * 100} %`, { loss });
+    }
+  }
+  if (ONLY === "loss") return;
+  await link.set({ loss: 0 });
+  for (const rtc of [false, true]) {
+    const page = await watch(browser, token, source.name, rtc);
+    const times = [];
+    for (let i = 0; i < 3; i++) {
+      await new Promise((done) => setTimeout(done, 4_000));
+      times.push(await cut(link, page));
+    }
+    const way = rtc ? "WebRTC" : "WebSocket";
+    row("path cut for 3 s, newest value shown after", way, times.map(ms).join(", "), "", "", "");
+    await page.close();
+  }
+}
+
+async function narrow(link: Link, browser: Browser, token: string): Promise<void> {
+  const source = startSource(link, token, { topics: 100, hz: 20, bytes: 20 });
+  await using _source = source.program;
+  const settings = { delayMs: 15, jitterMs: 5, loss: 0.02, bitsPerSecond: 1_000_000 };
+  const title = "RTT 30 ± 10 ms, loss 2 %, 1 Mbit/s, 100 topics x 20 Hz";
+  await table(link, browser, token, source.name, title, settings);
 }
 
 async function table(
