@@ -45,13 +45,16 @@ export interface CatchUpParts {
  *
  * @param from A time in microseconds, or positions by topic.
  * @param joined Called synchronously behind the last recorded and collected sample: the caller joins its feed.
+ * @param behind Called instead, synchronously, when that cannot be reached, with what the peer has.
  */
 export async function catchUp(
   parts: CatchUpParts,
   from: Exclude<SubscribeFrom, string>,
   joined: () => void,
+  behind: (positions: ReadonlyMap<string, Position>) => void,
 ): Promise<void> {
   const { hub } = parts;
+  let lastPass = Infinity;
   const positions = new Map<string, Position>(Object.entries(from.positions ?? {}));
   const reached = new Reached();
   let fromUs = from.time;
@@ -68,14 +71,22 @@ export async function catchUp(
         first.drain(parts);
         if (!await parts.ready()) return;
       }
-      if (!await replay(parts, request(parts, topics, positions, fromUs, until), reached)) return;
+      const samples = await replay(parts, request(parts, topics, positions, fromUs, until), reached);
+      if (samples === undefined) return;
       for (const topic of topics) {
         positions.set(topic.name, { epoch: hub.epoch, offset: until.get(topic.id)! });
       }
       fromUs = undefined;
       if (tail.overflowed) {
         beginNewTopics(parts, positions);
-        continue;
+        if (samples < lastPass) {
+          lastPass = samples;
+          continue;
+        }
+        // A pass that is no shorter than the one before: the topics speak faster than the peer reads.
+        for (const topic of topics) parts.epoch(topic, hub.epoch);
+        behind(positions);
+        return;
       }
       for (const topic of topics) parts.epoch(topic, hub.epoch);
       for (const item of tail.take()) forward(parts, item, reached);
@@ -165,13 +176,19 @@ function request(
   };
 }
 
-/** Sends what the recording has; false when the subscription ended meanwhile. */
-async function replay(parts: CatchUpParts, what: ReplayRequest, reached: Reached): Promise<boolean> {
+/** Sends what the recording has; the number of samples, or undefined when the subscription ended meanwhile. */
+async function replay(
+  parts: CatchUpParts,
+  what: ReplayRequest,
+  reached: Reached,
+): Promise<number | undefined> {
+  let samples = 0;
   for await (const item of parts.reader.replay(what)) {
-    if (!await parts.ready()) return false;
+    if (!await parts.ready()) return undefined;
+    if (item.kind === "batch") samples += item.samples;
     forwardRecorded(parts, item, reached);
   }
-  return await parts.ready();
+  return await parts.ready() ? samples : undefined;
 }
 
 function forwardRecorded(parts: CatchUpParts, item: ReplayItem, reached: Reached): void {

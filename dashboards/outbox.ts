@@ -40,12 +40,12 @@ export class Outbox implements PatternListener {
   }
 
   sample(sample: BorrowedSample): void {
-    if (sample.topic.description.deliveryClass === "event") this.#miss(sample.topic, sample.offset - 1);
+    if (sample.topic.description.deliveryClass === "event") this.miss(sample.topic, sample.offset - 1);
     else if (this.#latest.put(sample)) this.conflated++;
   }
 
   missing(topic: Topic, from: number): void {
-    this.#miss(topic, from - 1);
+    this.miss(topic, from - 1);
   }
 
   /** Whether there are events that must come from the recording. */
@@ -99,7 +99,8 @@ export class Outbox implements PatternListener {
     flush();
   }
 
-  #miss(topic: Topic, lastHeld: number): void {
+  /** Events of `topic` behind the one at `lastHeld` are to be read from the recording. */
+  miss(topic: Topic, lastHeld: number): void {
     if (!this.#missed.has(topic)) this.#missed.set(topic, lastHeld);
   }
 }

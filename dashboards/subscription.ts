@@ -5,7 +5,7 @@
  * @module
  */
 import { BatchWriter } from "../protocol/batch.ts";
-import type { GapReason, Subscribe, ToDashboard } from "../protocol/control.ts";
+import type { GapReason, Position, Subscribe, ToDashboard } from "../protocol/control.ts";
 import { MAX_MESSAGE_BYTES, MAX_SCHEMA_BYTES } from "../protocol/limits.ts";
 import { type Feed, FEED_BATCH_BYTES, type FeedMember, type FeedOptions } from "../hub/feed.ts";
 import { PatternSet } from "../hub/pattern.ts";
@@ -206,8 +206,27 @@ export class Subscription implements FeedMember {
       this.#catchUpParts(feed),
       time === undefined ? from : { ...from, time },
       () => this.#goLive(() => {}),
+      (positions) => this.#goOnBehind(feed, positions),
     )
       .catch((error) => this.#failed(error));
+  }
+
+  /** Its topics speak faster than the peer reads the past: from here on it gets what one that is behind gets. */
+  #goOnBehind(feed: number, positions: ReadonlyMap<string, Position>): void {
+    if (this.#ended) return;
+    const { hub } = this.parts.context;
+    const outbox = new Outbox(this.#options.patterns, feed, (topic) => this.announce([topic]));
+    const ahead = hub.listen(outbox).filter((topic) => topic.deliveredOffset > held(topic));
+    for (const topic of ahead) {
+      if (topic.description.deliveryClass === "event") outbox.miss(topic, held(topic));
+    }
+    outbox.begin([], ahead);
+    this.#phase = { at: "behind", outbox, feed, reading: false };
+
+    function held({ name, epoch }: Topic): number {
+      const position = positions.get(name);
+      return position?.epoch === epoch ? position.offset : 0;
+    }
   }
 
   /** With more to tell than should wait on the line at once, it begins like one that is behind. */

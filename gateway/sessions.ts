@@ -25,7 +25,7 @@ import { DeviceSession, type ResumableDevice } from "../devices/session.ts";
 import type { Principal } from "../hub/access.ts";
 import type { EndableSession } from "../hub/session_log.ts";
 import { FeedRegistry } from "../hub/feed.ts";
-import { FlushScheduler } from "../hub/flush.ts";
+import { FlushScheduler, systemFlushTimers } from "../hub/flush.ts";
 import { Resumption } from "../hub/resumption.ts";
 import { Lanes } from "../rtc/lanes.ts";
 import type { RtcSettings } from "../rtc/settings.ts";
@@ -69,7 +69,12 @@ export class Sessions {
     this.#core = core;
     const pingIntervalMs = Math.min(PING_INTERVAL_MS, settings.idleTimeoutMs / 3);
     this.#liveness = new Liveness({ pingIntervalMs, idleTimeoutMs: settings.idleTimeoutMs });
-    this.feeds = new FeedRegistry(hub, new FlushScheduler(settings.flushMs), parts.newGroup);
+    const scheduler = new FlushScheduler(
+      settings.flushMs,
+      systemFlushTimers,
+      (error) => fault("flush", error),
+    );
+    this.feeds = new FeedRegistry(hub, scheduler, parts.newGroup);
     const lanes = parts.rtc ? new Lanes({ settings: parts.rtc, counters, fault }) : undefined;
     this.#lanes = lanes;
     const common = {

@@ -67,7 +67,12 @@ export class FlushScheduler {
     this.flush();
   };
 
-  constructor(readonly maxIntervalMs: number, readonly timers: FlushTimers = systemFlushTimers) {}
+  /** @param fault Is told when a target throws; the others are flushed all the same. */
+  constructor(
+    readonly maxIntervalMs: number,
+    readonly timers: FlushTimers = systemFlushTimers,
+    readonly fault: (error: unknown) => void = rethrow,
+  ) {}
 
   /** `target` has something to send. Call once until it is flushed. */
   mark(target: Flushable): void {
@@ -88,7 +93,20 @@ export class FlushScheduler {
     this.#scheduled = false;
     this.#lastMs = this.timers.nowMs();
     let sends = 0;
-    for (const target of dirty) sends += target.flush();
+    for (const target of dirty) {
+      try {
+        sends += target.flush();
+      } catch (error) {
+        this.fault(error);
+      }
+    }
     this.#intervalMs = Math.min(this.maxIntervalMs, Math.max(MIN_INTERVAL_MS, sends / SENDS_PER_MS));
   }
+}
+
+/** Where nobody listens for faults they end the program, but not the round in which they came. */
+function rethrow(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }

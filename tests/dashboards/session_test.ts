@@ -211,3 +211,42 @@ Deno.test("a session's record names the samples that maxHz left out, and no reas
   dashboard.say({ type: "bye" });
   assertEquals(world.log.sessions.at(-1)!.totals!.drops, { rate: 4 });
 });
+
+Deno.test("a subscription from the past whose topics outrun it goes on behind: newest state, every event", async () => {
+  using world = new World();
+  const device = world.openDevice("cam", [state(1, "frame"), event(2, "alarm")]);
+  const big = new Uint8Array(60_000);
+  let round = 0;
+  const speak = () => {
+    round++;
+    for (let i = 0; i < 8; i++) {
+      device.say(batchFrame([{ channel: 1, sequence: round * 8 + i, payload: big.fill(round % 256) }]));
+    }
+    device.say(sample(2, round, 1));
+  };
+  speak();
+  world.recording.commit();
+  const dashboard = world.openDashboard(["cam/frame", "cam/alarm"], { from: { time: -60_000_000 } });
+  for (let i = 0; i < 60; i++) { // it reads a little, then its topics say a lot
+    dashboard.bufferedBytes = 0;
+    world.sweep();
+    await settle(10);
+    dashboard.bufferedBytes = 100_000;
+    speak();
+    world.recording.commit();
+  }
+  dashboard.bufferedBytes = 0;
+  for (let i = 0; i < 5; i++) {
+    world.recording.commit();
+    await settle(2_000);
+    world.timers.advance(10);
+    world.sweep();
+  }
+  const alarm = world.hub.topic("cam/alarm")!.id;
+  const events = dashboard.samples.filter(({ channel }) => channel === alarm).map(({ offset }) => offset);
+  assertEquals(events, Array.from({ length: round }, (_, i) => i + 1));
+  const frames = dashboard.samples.filter(({ channel }) => channel !== alarm);
+  assertEquals(frames.at(-1)!.payload[0], round % 256);
+  assert(frames.length < 8 * round, "it reads the past to its end instead");
+  assertEquals(dashboard.texts("subscribed").at(-1)!.live, true);
+});
