@@ -24,6 +24,10 @@ if (runtime.workerRole !== undefined) {
       const { openLocalApi } = await import("./gateway/local.ts");
       return await openLocalApi(dataDir);
     },
+    openVerifyWorld: async () => {
+      const { openVerifyWorld } = await import("./gateway/verify_world.ts");
+      return await openVerifyWorld();
+    },
   });
   runtime.exit(code);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "zod";
-import { bridgeName, bridgeSchema } from "../mqtt/bridge/config.ts";
+import { type BridgeConfig, bridgeName, bridgeSchema } from "../mqtt/bridge/config.ts";
 
 /** Where a problem lies, such as `rules[0].topic: `. */
 function place(path: readonly PropertyKey[]): string {
@@ -47,4 +47,13 @@ function entriesOf(text: string): unknown {
     }
   }
   return text.split(",").map((part) => part.trim()).filter(Boolean);
+}
+
+/** Bridges as JSON, with their passwords masked. */
+export function maskBridges(list: readonly BridgeConfig[]): string {
+  return JSON.stringify(list.map((bridge) => {
+    const url = new URL(bridge.url);
+    if (url.password !== "") url.password = "********";
+    return { ...bridge, url: url.href, ...(bridge.password === undefined ? {} : { password: "********" }) };
+  }));
 }

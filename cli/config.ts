@@ -19,7 +19,7 @@ import {
   toggle,
   topicPattern,
 } from "./setting.ts";
-import { bridges } from "./bridge_setting.ts";
+import { bridges, maskBridges } from "./bridge_setting.ts";
 import { exactDuration, exactSize } from "./units.ts";
 
 const SECOND = 1_000;
@@ -130,6 +130,7 @@ export const configSchema = z.strictObject({
       help: "MQTT brokers to bridge to: URLs separated by commas, or objects in the config file",
       value: "URLS",
       secret: true,
+      show: maskBridges,
     }),
   }),
   log: z.strictObject({

@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { agentCommand } from "./commands/agent.ts";
+import { bridgeCommand } from "./commands/bridge.ts";
 import { deviceCommand } from "./commands/device.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { serveCommand } from "./commands/serve.ts";
@@ -35,6 +36,7 @@ const COMMANDS = [
   deviceCommand,
   tokenCommand,
   sessionsCommand,
+  bridgeCommand,
   doctorCommand,
   versionCommand,
 ];

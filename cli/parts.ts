@@ -6,6 +6,7 @@
  */
 import type { RtcSettings } from "../rtc/settings.ts";
 import type { BridgeConfig } from "../mqtt/bridge/config.ts";
+import type { VerifyWorld } from "../mqtt/bridge/verify.ts";
 import type { WebSocketClass } from "./open_sockets.ts";
 
 /** How to encrypt. */
@@ -79,6 +80,8 @@ export interface Parts {
   startGateway(settings: GatewaySettings): Promise<StartedGateway>;
   /** Opens the database of a gateway that is not running. */
   openLocalApi(dataDir: string): Promise<LocalApi>;
+  /** Parts of a gateway over a folder of their own, for `bridge verify`. */
+  openVerifyWorld(): Promise<VerifyWorld & { remove(): Promise<void> }>;
 }
 
 /** What the command line needs of the runtime beneath it. */

@@ -10,8 +10,9 @@ import { table } from "./table.ts";
 const MASK = "********";
 
 function shown({ setting, value }: Resolved): unknown {
-  if (setting.meta.secret) return MASK;
-  return setting.meta.show ? setting.meta.show(value as never) : value;
+  // A setting that holds a secret among other things shows the others.
+  if (setting.meta.show) return setting.meta.show(value as never);
+  return setting.meta.secret ? MASK : value;
 }
 
 /** Settings as a table for people. */

@@ -11,7 +11,7 @@ import { EmbeddedBroker } from "../mqtt/broker/broker.ts";
 import { transportConnection } from "../mqtt/broker/connection.ts";
 import type { BrokerContext, MqttAdmission } from "../mqtt/broker/context.ts";
 import { type BrokerListener, listenForClients } from "../mqtt/broker/listen.ts";
-import { Bridge, type BridgeStatus } from "../mqtt/bridge/bridge.ts";
+import type { Bridge, BridgeStatus } from "../mqtt/bridge/bridge.ts";
 import type { BridgeContext } from "../mqtt/bridge/context.ts";
 import { TopicTree } from "../mqtt/topics.ts";
 import { CLOSE } from "../protocol/close_codes.ts";
@@ -47,10 +47,7 @@ export interface MqttParts {
 export async function startMqtt(core: Core, settings: GatewaySettings, parts: MqttParts): Promise<Mqtt> {
   const tree = new TopicTree(settings.mqtt.name ?? core.store.boot.gateway);
   const broker = await startBroker(core, settings, tree, parts);
-  const bridges = settings.mqtt.bridges.map((config) =>
-    new Bridge(bridgeContext(core, tree, parts.fault), config)
-  );
-  for (const bridge of bridges) bridge.start();
+  const bridges = await startBridges(core, settings, tree, parts);
   const forgetGone = forgetRemovedDevices(core, bridges);
   return {
     ...(broker ? { url: broker.url, accept: broker.accept } : {}),
@@ -71,6 +68,21 @@ export async function startMqtt(core: Core, settings: GatewaySettings, parts: Mq
       await Promise.all([...bridges.map((bridge) => bridge.stop()), broker?.stop()]);
     },
   };
+}
+
+/** The bridges' library is loaded only where there is a bridge. */
+async function startBridges(
+  core: Core,
+  { mqtt }: GatewaySettings,
+  tree: TopicTree,
+  { fault }: MqttParts,
+): Promise<Bridge[]> {
+  if (mqtt.bridges.length === 0) return [];
+  const { Bridge } = await import("../mqtt/bridge/bridge.ts");
+  const context = bridgeContext(core, tree, fault);
+  const bridges = mqtt.bridges.map((config) => new Bridge(context, config));
+  for (const bridge of bridges) bridge.start();
+  return bridges;
 }
 
 function problemOf({ name, broker, online, problem }: BridgeStatus): string[] {
@@ -102,7 +114,8 @@ function* bridgeMetrics(status: BridgeStatus): Generator<MetricValue> {
   );
 }
 
-function bridgeContext(core: Core, tree: TopicTree, fault: Fault): BridgeContext {
+/** What a bridge gets of the gateway. */
+export function bridgeContext(core: Core, tree: TopicTree, fault: Fault): BridgeContext {
   const { hub, clock, counters, store, downlink } = core;
   return {
     hub,

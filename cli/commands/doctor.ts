@@ -7,6 +7,7 @@ import { Command } from "commander";
 import type { Config } from "../config.ts";
 import { type Context, print } from "../context.ts";
 import {
+  checkBridges,
   checkClock,
   checkData,
   checkDatabase,
@@ -73,6 +74,7 @@ async function examine(context: Context, options: Record<string, unknown>): Prom
     await checkPort(config, run),
     await checkTls(config, nowMs),
     checkClock(nowMs, gateway?.gatewayMs),
+    ...await checkBridges(config),
   ];
 }
 

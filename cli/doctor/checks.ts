@@ -8,6 +8,7 @@ import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { loadTls } from "../../access/tls.ts";
+import { bridgeName } from "../../mqtt/bridge/config.ts";
 import type { Config } from "../config.ts";
 import { messageOf } from "../errors.ts";
 import { httpRequest } from "../http.ts";
@@ -148,6 +149,23 @@ export function checkClock(nowMs: number, gatewayMs: number | undefined): Findin
     };
   }
   return { check: "clock", status: "ok", message: "this machine and the gateway agree" };
+}
+
+/** Whether the brokers of the MQTT bridges can be reached, one finding each. */
+export async function checkBridges({ mqtt }: Config): Promise<Finding[]> {
+  if (mqtt.bridges.length === 0) return [];
+  const { probeBroker } = await import("../../mqtt/bridge/probe.ts");
+  return await Promise.all(mqtt.bridges.map(async (bridge): Promise<Finding> => {
+    const name = bridgeName(bridge);
+    const problem = await probeBroker(bridge);
+    return problem === undefined
+      ? { check: "mqtt", status: "ok", message: `the broker of the bridge ${name} lets us in` }
+      : {
+        check: "mqtt",
+        status: "fail",
+        message: `the broker of the bridge ${name} cannot be used: ${problem}`,
+      };
+  }));
 }
 
 /** Whether the gateway that runs is well; its clock comes along. */

@@ -107,6 +107,14 @@ export class Bridge {
     this.#link.cut();
   }
 
+  /** Reads nothing for a while. */
+  async stall(ms: number): Promise<void> {
+    const stream = this.#client?.stream;
+    stream?.pause();
+    await new Promise((over) => setTimeout(over, ms));
+    stream?.resume();
+  }
+
   /** Says that the gateway goes, and ends. */
   async stop(): Promise<void> {
     for (const { states, events } of this.#lanes) {

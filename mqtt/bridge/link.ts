@@ -5,7 +5,8 @@
  * @module
  */
 import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from "mqtt";
-import { codeInWords, errorInWords } from "./reasons.ts";
+import { certificateDatesProblem } from "./certificate.ts";
+import { codeInWords, errorInWords, isDistrust } from "./reasons.ts";
 
 /** First wait before another attempt, in milliseconds; it doubles up to {@link MAX_RETRY_MS}. */
 const MIN_RETRY_MS = 250;
@@ -139,7 +140,9 @@ export class Link {
     });
     client.on("close", () => over.resolve(problem));
     try {
-      return await over.promise;
+      const words = await over.promise;
+      if (words === undefined || !isDistrust(words)) return words;
+      return await certificateDatesProblem(options, this.#now()) ?? words;
     } finally {
       clearTimeout(deadline);
       this.#client = undefined;

@@ -44,6 +44,8 @@ export function codeInWords(code: number): string {
   return `${CODES[code] ?? "refused by the broker"} (code ${code})`;
 }
 
+const UNTRUSTED = "the broker's certificate is not signed by an authority that is trusted";
+
 /** What TLS libraries say, by a part of their code or message, Node's and rustls' alike. */
 const TLS: readonly (readonly [RegExp, string])[] = [
   [/CERT_HAS_EXPIRED|certificate has expired|Expired/, "the broker's certificate has expired"],
@@ -54,7 +56,7 @@ const TLS: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|UnknownIssuer|self.signed|unable to (?:get|verify)|BadSignature/i,
-    "the broker's certificate is not signed by an authority that is trusted; set caFile to the right one",
+    `${UNTRUSTED}; set caFile to the right one`,
   ],
   [
     /certificate.?required|CERTIFICATE_REQUIRED|bad.?certificate|unknown.?ca|UnknownCA|handshake.?failure/i,
@@ -65,6 +67,11 @@ const TLS: readonly (readonly [RegExp, string])[] = [
     "the port does not speak TLS; use mqtt:// or another port",
   ],
 ];
+
+/** Whether an error of connecting is about the broker's certificate not being trusted. */
+export function isDistrust(words: string): boolean {
+  return words.startsWith(UNTRUSTED);
+}
 
 const NETWORK: Readonly<Record<string, string>> = {
   ECONNREFUSED: "nothing listens there",

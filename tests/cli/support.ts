@@ -108,6 +108,10 @@ export class FakeParts implements Parts {
     });
   }
 
+  openVerifyWorld(): ReturnType<Parts["openVerifyWorld"]> {
+    return Promise.reject(new Error("this test verifies no bridge"));
+  }
+
   /** Answers as the gateway's HTTP interface. */
   respond(path: string, init: RequestInit = {}): Response {
     const body = typeof init.body === "string" ? JSON.parse(init.body) : undefined;

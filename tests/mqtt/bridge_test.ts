@@ -2,8 +2,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { eachForm, uniqueName } from "../support/each_form.ts";
 import type { GatewayProcess } from "../support/gateway_process.ts";
-import { operator, request } from "../support/operator.ts";
+import { operator } from "../support/operator.ts";
 import { DevicePeer } from "../support/peer.ts";
+import { notReady, ready } from "./readiness.ts";
 import { DURABLE, MosquittoBroker, mosquittoPub, MosquittoSub } from "./mosquitto.ts";
 
 const bridges = (...configs: object[]) => ["--mqtt-bridges", JSON.stringify(configs)];
@@ -172,29 +173,4 @@ async function passwordBroker(): Promise<MosquittoBroker> {
   }).output();
   assertEquals(code, 0);
   return await MosquittoBroker.start(["allow_anonymous false", `password_file ${folder}/passwd`]);
-}
-
-/** Waits until `/readyz` says this. */
-async function notReady(gateway: GatewayProcess, pattern: string): Promise<void> {
-  await poll(gateway, (status, text) => status === 503 && new RegExp(pattern).test(text), pattern);
-}
-
-async function ready(gateway: GatewayProcess): Promise<void> {
-  await poll(gateway, (status) => status === 200, "ready");
-}
-
-async function poll(
-  gateway: GatewayProcess,
-  wanted: (status: number, text: string) => boolean,
-  what: string,
-): Promise<void> {
-  const until = Date.now() + 10_000;
-  let last = "";
-  while (Date.now() < until) {
-    const { status, body } = await request(gateway, "GET", "/readyz");
-    last = `${status} ${JSON.stringify(body)}`;
-    if (wanted(status, last)) return;
-    await new Promise((go) => setTimeout(go, 100));
-  }
-  throw new Error(`/readyz did not say ${what}: ${last}\n${gateway.diagnosis()}`);
 }
