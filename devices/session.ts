@@ -3,11 +3,9 @@
  *
  * @module
  */
-import { decodeAck } from "../protocol/ack.ts";
-import { BatchWriter, FRAME } from "../protocol/batch.ts";
+import { FRAME } from "../protocol/batch.ts";
 import { CLOSE, type CloseCode } from "../protocol/close_codes.ts";
 import {
-  type ChannelDeclaration,
   type DeviceMessage,
   parseDeviceMessage,
   PROTOCOL_VERSION,
@@ -16,24 +14,20 @@ import {
   type Welcome,
 } from "../protocol/control.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { MAX_MESSAGE_BYTES, MAX_TOPICS_PER_DEVICE } from "../protocol/limits.ts";
 import { StateInlet } from "../protocol/state_lane.ts";
-import { inMessages } from "../protocol/split.ts";
 import type { Principal } from "../hub/access.ts";
 import { systemFlushTimers } from "../hub/flush.ts";
-import type { Hub } from "../hub/hub.ts";
 import { newResumeToken, sameResumeToken } from "../hub/resumption.ts";
 import type { SessionRecord } from "../hub/session_log.ts";
 import { Tally } from "../hub/tally.ts";
-import type { Topic } from "../hub/topic.ts";
 import { type LaneHandlers, type LaneNegotiation, NO_LANES, type StateLane } from "../transport/lane.ts";
 import type { Watched } from "../transport/liveness.ts";
 import type { Transport, TransportClosed, TransportHandlers, TransportKind } from "../transport/transport.ts";
-import { ChannelTable, declarationProblem, describe, type DeviceChannel } from "./channel_table.ts";
+import { Advertising } from "./advertising.ts";
+import { ChannelTable } from "./channel_table.ts";
 import { ClockSync } from "./clock_sync.ts";
 import type { DeviceContext, EnrolmentTicket } from "./context.ts";
 import type { LiveDevice } from "./directory.ts";
-import type { DownlinkTarget } from "./downlink.ts";
 import { Uplink } from "./uplink.ts";
 
 type Message<T extends DeviceMessage["type"]> = Extract<DeviceMessage, { type: T }>;
@@ -62,6 +56,7 @@ interface OpenSession {
   resumeToken: string;
   producer: string;
   uplink: Uplink;
+  advertising: Advertising;
   stopRevoked: () => void;
 }
 
@@ -72,17 +67,14 @@ const CLOCK_EVERY_MS = 10_000;
 const TOTALS_EVERY_MS = 2_000;
 
 /** One device on one connection. */
-export class DeviceSession implements TransportHandlers, Watched, LiveDevice, DownlinkTarget {
+export class DeviceSession implements TransportHandlers, Watched, LiveDevice {
   heardMs = 0;
   /** Device's name; empty before `welcome`. */
   device = "";
   /** Session's id; empty before `welcome`. */
   sessionId = "";
   #stage: Stage = { at: "hello" };
-  readonly #channels = new ChannelTable();
   readonly #clockSync = new ClockSync();
-  readonly #downWriter = new BatchWriter({ maxBytes: MAX_MESSAGE_BYTES });
-  readonly #numbers = new Map<Topic, number>();
   #negotiation: LaneNegotiation | undefined;
   #lane: StateLane | undefined;
   /** What its state samples come over. */
@@ -123,7 +115,7 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
         throw new ProtocolError(CLOSE.protocolOrder, "binary message before `welcome`");
       }
       if (bytes[0] === FRAME.batch) stage.open.uplink.batch(bytes);
-      else if (bytes[0] === FRAME.ack) this.#acked(bytes);
+      else if (bytes[0] === FRAME.ack) stage.open.advertising.acknowledged(bytes);
       else throw new ProtocolError(CLOSE.badFrame, `unknown frame kind ${bytes[0] ?? "(empty message)"}`);
     });
   }
@@ -160,13 +152,6 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
     this.#closeWith(CLOSE.replaced, "the session was taken up on a newer connection", true);
   }
 
-  deliver(topic: Topic, offset: number, timeUs: number, payload: Uint8Array): void {
-    const number = this.#numbers.get(topic);
-    if (number === undefined) return;
-    this.#downWriter.add(number, offset, timeUs, payload);
-    this.#transmit(this.#downWriter.takeBorrowed());
-  }
-
   #control(message: DeviceMessage): void {
     switch (message.type) {
       case "hello":
@@ -182,12 +167,11 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
       case "clock_reply":
         return this.#clockReply(this.#open(message.type), message);
       case "advertise":
-        return this.#advertise(this.#open(message.type), message);
+        return this.#open(message.type).advertising.advertise(message.channels);
       case "unadvertise":
-        this.#open(message.type);
-        return this.#unadvertise(message);
+        return this.#open(message.type).advertising.unadvertise(message.channels);
       case "result":
-        return this.#result(this.#open(message.type), message);
+        return this.#open(message.type).advertising.result(message);
       case "error":
         return this.#open(message.type).record.event("peer_error", {
           code: message.code,
@@ -283,30 +267,46 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
     const tally = resumed?.tally ?? new Tally(context.counters, "device_drops");
     record.describe({ remote: this.remote, ...(hello.client === undefined ? {} : { client: hello.client }) });
     record.event(resumed ? "resumed" : "opened", { remote: this.remote, transport: this.transport.kind });
+    const channels = new ChannelTable();
+    const producer = hello.producer ?? resumed?.producer ?? record.id;
+    const transmit = (message: string | Uint8Array) => this.#transmit(message);
+    const { hub, clock, recorder, downlink } = context;
+    const uplink = new Uplink({
+      hub,
+      clock,
+      channels,
+      tally,
+      clockSync: this.#clockSync,
+      session: record.number,
+      producer,
+      mode: hello.clock ?? "arrival",
+      sendAck: transmit,
+    });
     const open: OpenSession = {
       principal,
       device,
       record,
       tally,
       resumeToken: newResumeToken(),
-      producer: hello.producer ?? resumed?.producer ?? record.id,
+      producer,
+      uplink,
+      advertising: new Advertising({
+        device,
+        producer,
+        hub,
+        recorder,
+        downlink,
+        uplink,
+        channels,
+        tally,
+        record,
+        transmit,
+      }),
       stopRevoked: context.authorizer.onRevoked(
         principal.tokenId,
         () => this.end(CLOSE.unauthorized, "the token was revoked"),
       ),
-      uplink: undefined!,
     };
-    open.uplink = new Uplink({
-      hub: context.hub,
-      clock: context.clock,
-      channels: this.#channels,
-      tally,
-      clockSync: this.#clockSync,
-      session: record.number,
-      producer: open.producer,
-      mode: hello.clock ?? "arrival",
-      sendAck: (frame) => this.#transmit(frame),
-    });
     this.#stage = { at: "open", open };
     this.device = device;
     this.sessionId = record.id;
@@ -340,90 +340,6 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
   #iceServers(): Pick<Welcome, "iceServers"> {
     const iceServers = this.context.iceServers?.(this.device);
     return iceServers === undefined ? {} : { iceServers };
-  }
-
-  #advertise(open: OpenSession, { channels }: Message<"advertise">): void {
-    const accepted: Extract<ToDevice, { type: "advertised" }>["channels"] = [];
-    for (const declaration of channels) {
-      const problem = declarationProblem(open.device, declaration) ??
-        roomProblem(this.context.hub, open.device, declaration);
-      if (problem) {
-        open.tally.drop("bad_channel");
-        this.#send({
-          type: "error",
-          code: "bad_channel",
-          message: problem,
-          ref: { channel: declaration.channel },
-        });
-        continue;
-      }
-      const topic = this.context.hub.define(describe(open.device, declaration));
-      this.#retire(this.#channels.get(declaration.channel));
-      this.#retire(this.#channels.get(this.#numbers.get(topic) ?? -1));
-      const event = topic.description.deliveryClass === "event";
-      const writable = topic.description.writable;
-      const { recorder } = this.context;
-      const last = event && !writable ? recorder.lastSequence(topic, open.producer) : 0;
-      const channel = {
-        number: declaration.channel,
-        topic,
-        event,
-        writable,
-        lastSequence: event && !writable ? recorder.acceptedSequence(topic, open.producer) : 0,
-        committedSequence: last,
-      };
-      this.#channels.set(channel);
-      accepted.push({ channel: channel.number, topic: topic.name, ...(event && !writable ? { last } : {}) });
-      this.#numbers.set(topic, channel.number);
-      if (!writable) open.uplink.advertised(channel);
-    }
-    open.record.event("advertised", {
-      channels: accepted.length,
-      refused: channels.length - accepted.length,
-    });
-    for (const text of inMessages("advertised", "channels", accepted)) this.#transmit(text);
-    for (const { channel: number } of accepted) {
-      const channel = this.#channels.get(number);
-      if (channel?.writable) this.context.downlink.attach(channel.topic, this);
-    }
-  }
-
-  #unadvertise({ channels }: Message<"unadvertise">): void {
-    for (const number of channels) this.#retire(this.#channels.get(number));
-  }
-
-  /** A number, or a topic, that is given another meaning gives up its former one. */
-  #retire(channel: DeviceChannel | undefined): void {
-    if (!channel) return;
-    this.#channels.delete(channel.number);
-    this.#numbers.delete(channel.topic);
-    if (channel.writable) this.context.downlink.detach(channel.topic, this);
-  }
-
-  #acked(frame: Uint8Array): void {
-    for (const { channel: number, sequence } of decodeAck(frame)) {
-      const channel = this.#channels.get(number);
-      if (!channel) {
-        throw new ProtocolError(CLOSE.unknownChannel, `acknowledgement on unknown channel ${number}`);
-      }
-      if (channel.writable && !channel.event) this.context.downlink.confirmed(channel.topic, sequence);
-    }
-  }
-
-  #result(open: OpenSession, message: Message<"result">): void {
-    const channel = this.#channels.get(message.channel);
-    if (!channel?.writable || !channel.event) {
-      throw new ProtocolError(
-        CLOSE.unknownChannel,
-        `result on channel ${message.channel}, which takes no commands`,
-      );
-    }
-    const known = this.context.downlink.answered(channel.topic, message.sequence, {
-      status: message.ok ? "done" : "failed",
-      ...(message.message === undefined ? {} : { message: message.message }),
-      ...(message.value === undefined ? {} : { value: message.value }),
-    });
-    if (!known) open.tally.drop("late_result");
   }
 
   #askClock(): void {
@@ -480,7 +396,7 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
     const { record, tally, device, producer } = open;
     open.stopRevoked();
     open.uplink.close();
-    for (const channel of this.#channels) if (channel.writable) context.downlink.detach(channel.topic, this);
+    open.advertising.close();
     tally.retire(this.transport.traffic);
     if (resumable) {
       record.event("disconnected", { reason: name });
@@ -509,9 +425,4 @@ export class DeviceSession implements TransportHandlers, Watched, LiveDevice, Do
     }
     this.#closeWith(CLOSE.slowConsumer, `${this.transport.bufferedBytes} bytes wait unread`, true);
   }
-}
-
-function roomProblem(hub: Hub, device: string, { topic }: ChannelDeclaration): string | undefined {
-  if (hub.hasRoomFor(`${device}/${topic}`)) return undefined;
-  return `${device} has had ${MAX_TOPICS_PER_DEVICE} topics, the most a device may have; advertise one of those`;
 }
