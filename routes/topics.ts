@@ -12,9 +12,15 @@ import { ENCODINGS, FIELD_TYPES } from "../protocol/control.ts";
 import { matches } from "../protocol/topics.ts";
 import { type Endpoints, EVERY_ROLE } from "./endpoint.ts";
 import { Problem } from "./problem.ts";
-import { microseconds, topicName, topicPattern } from "./schemas.ts";
+import { integerParameter, microseconds, topicName, topicPattern } from "./schemas.ts";
 import { base64, jsonValue, series, seriesQuery, seriesRequest, seriesResponse } from "./series.ts";
 import type { Services, TopicView } from "./services.ts";
+
+/** Topics on a page of the list where the request does not say. */
+const DEFAULT_PAGE = 1_000;
+
+/** Most topics on a page. */
+const MAX_PAGE = 5_000;
 
 const newest = z.object({
   t: microseconds,
@@ -78,17 +84,25 @@ export function topicRoutes(endpoints: Endpoints, services: Services): void {
     audience: EVERY_ROLE,
     tag: "Topics",
     summary: "List the topics, with their newest values",
-    description: "Those that the token may read, by name.",
-    query: z.object({ pattern: topicPattern.optional() }),
-    response: z.object({ topics: z.array(topic) }),
-  }, ({ principal, query }) => {
-    const topics: z.input<typeof topic>[] = [];
+    description: "Those that the token may read, by name, a page at a time; `next` is null on the last.",
+    query: z.object({
+      pattern: topicPattern.optional(),
+      limit: integerParameter(1, MAX_PAGE).optional(),
+      after: topicName.optional().openapi({ description: "`next` of the page before." }),
+    }),
+    response: z.object({ topics: z.array(topic), next: z.string().nullable() }),
+  }, ({ principal, query: { pattern, limit = DEFAULT_PAGE, after } }) => {
+    const views: TopicView[] = [];
     for (const view of services.topics.topics()) {
-      if (!mayRead(principal, view.name)) continue;
-      if (query.pattern !== undefined && !matches(query.pattern, view.name)) continue;
-      topics.push(described(view));
+      if (after !== undefined && view.name <= after) continue;
+      if (pattern !== undefined && !matches(pattern, view.name)) continue;
+      if (mayRead(principal, view.name)) views.push(view);
     }
-    return { topics: topics.sort((a, b) => (a.topic < b.topic ? -1 : 1)) };
+    views.sort((a, b) => (a.name < b.name ? -1 : 1));
+    // Only a page is decoded: every payload of a hundred thousand topics would hold up the stream.
+    const page = views.slice(0, limit);
+    const next = views.length > page.length ? page.at(-1)!.name : null;
+    return { topics: page.map(described), next };
   });
 
   endpoints.add({

@@ -113,6 +113,19 @@ Deno.test("an enrolment is listed, approved by its code, and rejected", async ()
   await body(await t.operator(`/v1/enrolments/${again.id}/approve?replace=true`, { method: "POST" }));
 });
 
+Deno.test("topics come a page at a time, each once", async () => {
+  const t = testApp();
+  const headers = t.bearer({ role: "operator" });
+  const names: string[] = [];
+  for (let after: string | null = ""; after !== null;) {
+    const from: string = after === "" ? "" : `&after=${encodeURIComponent(after)}`;
+    const page = await body(await t.request(`/v1/topics?limit=3${from}`, { headers }));
+    names.push(...page.topics.map((entry: { topic: string }) => entry.topic));
+    after = page.next;
+  }
+  assertEquals(names, ["fan/blob", "pump/log/last", "pump/speed", "pump/temperature"]);
+});
+
 Deno.test("topics are those that the token may read, with their newest values", async () => {
   const t = testApp();
   const names = async (headers: Record<string, string>, query = "") =>
