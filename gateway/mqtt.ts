@@ -261,7 +261,7 @@ function admit(
   return { ok: true, principal };
 }
 
-/** A client without a token, where the settings allow that: reads everything, writes as the device it says it is. */
+/** A client without a token, where the settings allow that: reads everything, publishes as the device it says it is. */
 function anonymousPrincipal(device: string | undefined): Principal {
   return {
     role: device === undefined ? "dashboard" : "device",
@@ -269,6 +269,6 @@ function anonymousPrincipal(device: string | undefined): Principal {
     label: "anonymous MQTT client",
     ...(device === undefined ? {} : { device }),
     read: ["#"],
-    write: ["#"],
+    write: device === undefined ? [] : [`${device}/#`],
   };
 }
