@@ -19,7 +19,7 @@ import { markdown, table } from "./report/table.ts";
 import { GATEWAYS, PEERS } from "./servers.ts";
 import { coldStart } from "./workloads/cold_start.ts";
 import { dashboards, sizes, topics } from "./workloads/curves.ts";
-import { heavy, light, saturation } from "./workloads/fan_out.ts";
+import { heavy, latency, light, saturation } from "./workloads/fan_out.ts";
 import { history } from "./workloads/history.ts";
 import { idleDevices } from "./workloads/idle_devices.ts";
 import { ingest } from "./workloads/ingest.ts";
@@ -28,6 +28,7 @@ import { slowDashboard } from "./workloads/slow_dashboard.ts";
 const WORKLOADS: Record<string, (effort: Effort) => Promise<Row[]>> = {
   heavy,
   light,
+  latency,
   saturation,
   ingest,
   slow: slowDashboard,

@@ -29,9 +29,9 @@ export function svg(rows: Row[], workloads: string[], caption: string): string {
       const { median } = row.figures["perCpuSecond"]!;
       const length = Math.max(2, (WIDTH - LABEL - 230) * median / most);
       const colour = row.server.startsWith("Tidegate") ? "#0f8b8d" : "#9aa5b1";
-      const p99 = row.figures["p99"]!.median;
-      const words = `${(median / 1e6).toFixed(2)} million, p99 ${
-        p99 < 10 ? p99.toFixed(1) : Math.round(p99)
+      const p50 = row.figures["p50"]!.median;
+      const words = `${(median / 1e6).toFixed(2)} million, p50 ${
+        p50 < 10 ? p50.toFixed(1) : Math.round(p50)
       } ms`;
       const lost = row.figures["lost"]!.median > 0 ? ", not all delivered" : "";
       parts.push(

@@ -16,10 +16,13 @@ const FLAT_MIB = 64;
 /** Length of the full run, in milliseconds. */
 const FULL_MS = 300_000;
 
+/** A shorter run says nothing about memory: the runtime's heap is still finding its size. */
+const SETTLED_S = 60;
+
 /** Samples one by one, and ten in a message as the SDK packs them at this rate. */
 export async function ingest(effort: Effort): Promise<Row[]> {
   const rows: Row[] = [];
-  const servers = effort.quick ? [GATEWAYS.deno, GATEWAYS.bun] : Object.values(GATEWAYS);
+  const servers = [GATEWAYS.deno, GATEWAYS.bun];
   for (const perWrite of [1, 10]) {
     const long = !effort.quick && perWrite === 10 ? { repeats: 1, measureMs: FULL_MS } : {};
     const once = { ...effort, repeats: 1, ...long };
@@ -35,11 +38,11 @@ export async function ingest(effort: Effort): Promise<Row[]> {
       row.targets.push(
         { text: `at least ${TARGET} samples/s: ${Math.round(rate)}`, met: rate > TARGET * 0.98 },
         { text: `none lost: ${lost}`, met: lost === 0 },
-        {
-          text: `memory flat over ${Math.round(result.seconds)} s: grew by ${Math.round(grown)} MiB`,
-          met: grown < FLAT_MIB,
-        },
       );
+      if (result.seconds >= SETTLED_S) {
+        const text = `memory flat over ${Math.round(result.seconds)} s: grew by ${Math.round(grown)} MiB`;
+        row.targets.push({ text, met: grown < FLAT_MIB });
+      }
     }
     rows.push(...some);
   }
