@@ -132,6 +132,8 @@ export class Link {
     client.on("connect", (connack) => {
       clearTimeout(deadline);
       online = true;
+      // A full window waits for acknowledgements, which a delayed TCP segment would hold up by tens of milliseconds.
+      (client.stream as { setNoDelay?: (on: boolean) => void }).setNoDelay?.(true);
       this.#online({
         client,
         receiveMaximum: connack.properties?.receiveMaximum ?? 65_535,
