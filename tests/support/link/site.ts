@@ -27,6 +27,7 @@ export interface SiteOptions {
 /** The running installation. */
 export class Site implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
+  #browser: Promise<TestBrowser> | undefined;
 
   private constructor(
     readonly network: Network,
@@ -59,12 +60,16 @@ export class Site implements AsyncDisposable {
     return this.network.side("client");
   }
 
-  /** Starts Chromium on the client's side and opens a page with the SDK. */
+  /** Opens a page with the SDK, in a Chromium on the client's side. */
   async page(): Promise<{ page: Page; faults: string[] }> {
+    this.#browser ??= this.#startBrowser();
+    return await sdkPage(await this.#browser, this.gateway.url);
+  }
+
+  async #startBrowser(): Promise<TestBrowser> {
     const script = await this.clientSide.script(CHROMIUM);
     this.#stack.defer(() => Deno.remove(script));
-    const browser = this.#stack.use(await TestBrowser.start(script));
-    return await sdkPage(browser, this.gateway.url);
+    return this.#stack.use(await TestBrowser.start(script));
   }
 
   /** Starts a device on the gateway's side; `stop` ends it and says what it made. */
