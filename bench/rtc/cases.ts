@@ -103,6 +103,7 @@ async function age(
       await begin(page);
       await pause(setting.effort.measureMs);
       const { states, moves } = await recording(page);
+      for (const { to, cause } of moves) setting.progress(`moved to ${to}: ${cause}`);
       const { late, overflowed } = await setting.site.network.counts();
       const ages = agesOf(states, job.topics);
       return {
@@ -142,12 +143,17 @@ async function cut(setting: Setting): Promise<Line[]> {
       for (let i = 0; i < setting.effort.repeats; i++) {
         await until(page, way);
         await pause(SETTLE_MS);
+        await begin(page);
         await setting.site.network.set({ cut: true });
         await pause(CUT_MS);
         await setting.site.network.set({ cut: false });
         const returnedMs = Date.now();
         await pause(CUT_MS);
-        found.push(backAfter((await recording(page)).states.rows, returnedMs, profile.delayMs));
+        const seen = await recording(page);
+        for (const { to, cause, atMs } of seen.moves) {
+          setting.progress(`moved to ${to} ${ms(atMs - returnedMs)} ms after the path's return: ${cause}`);
+        }
+        found.push(backAfter(seen.states.rows, returnedMs, profile.delayMs));
       }
       return found;
     });

@@ -28,6 +28,8 @@ interface Notes {
 
 interface Scope {
   notes: Notes;
+  /** The way that samples take now; empty while there is no session. */
+  way: string;
   nowMs(): number;
 }
 
@@ -57,11 +59,11 @@ export async function watch(page: Page, token: string, device: string, way: Way)
     const sdk = await import("/sdk/tidegate.js" as string);
     const environment = way === "websocket" ? { RTCPeerConnection: undefined } : {};
     const dashboard = sdk.connectDashboard({ token, environment });
-    let lastWay = "";
+    scope.way = "";
     dashboard.onStatus((status: Record<string, string>) => {
-      if (status["state"] !== "open" || status["transport"] === lastWay) return;
-      lastWay = status["transport"]!;
-      scope.notes.moves.push({ to: lastWay as Way, cause: status["transportCause"]!, atMs: scope.nowMs() });
+      if (status["state"] !== "open" || status["transport"] === scope.way) return;
+      scope.way = status["transport"]!;
+      scope.notes.moves.push({ to: scope.way as Way, cause: status["transportCause"]!, atMs: scope.nowMs() });
     });
     interface Arrived {
       topic: string;
@@ -82,7 +84,7 @@ export async function watch(page: Page, token: string, device: string, way: Way)
     });
   }, { token, device, way });
   await page.waitForFunction(
-    (way) => (globalThis as unknown as Scope).notes.moves.at(-1)?.to === way,
+    (way) => (globalThis as unknown as Scope).way === way,
     way,
     { timeout: 30_000 },
   );
@@ -125,7 +127,7 @@ export async function closeChannel(page: Page): Promise<void> {
 /** Waits until samples take this way. */
 export async function until(page: Page, way: Way): Promise<void> {
   await page.waitForFunction(
-    (way) => (globalThis as unknown as Scope).notes.moves.at(-1)?.to === way,
+    (way) => (globalThis as unknown as Scope).way === way,
     way,
     { timeout: 60_000 },
   );

@@ -3,7 +3,7 @@
  * and publishes at a steady rate over a WebSocket until its standard input ends.
  *
  * ```sh
- * deno run -A source.ts '{"url":"http://10.77.0.1:8080","token":"…","device":"d","hz":100,"bytes":200,"topics":1}'
+ * bun source.ts '{"url":"http://10.77.0.1:8080","token":"…","device":"d","hz":100,"bytes":200,"topics":1}'
  * ```
  *
  * The topic is `<device>/state`, of several `<device>/state/0` and so on; every fifth turn also makes one event on
@@ -12,6 +12,7 @@
  *
  * @module
  */
+import process from "node:process";
 import { connectDevice } from "../../../client/mod.ts";
 
 /** What to publish. */
@@ -88,10 +89,10 @@ async function main(job: SourceJob): Promise<void> {
   };
   tick();
   console.log("started");
-  for await (const _ of Deno.stdin.readable);
+  for await (const _ of process.stdin);
   stopped = true;
   await device.close();
   console.log(JSON.stringify(report));
 }
 
-if (import.meta.main) await main(JSON.parse(Deno.args[0]!));
+await main(JSON.parse(process.argv[2]!));
