@@ -19,6 +19,7 @@ import { faultLog, log } from "./log.ts";
 import { startMqtt } from "./mqtt.ts";
 import { buildServices } from "./services.ts";
 import { Sessions } from "./sessions.ts";
+import { catchUncaught } from "./uncaught.ts";
 
 /** How often expired tokens and requests are swept away, in milliseconds. */
 const SWEEP_EVERY_MS = 5_000;
@@ -118,6 +119,7 @@ async function listen(
     throw error;
   });
   const sweep = setInterval(() => core.access.sweep(), SWEEP_EVERY_MS);
+  const stopCatching = catchUncaught(counted.fault);
   const stop = async () => {
     clearInterval(sweep);
     pulse.stop();
@@ -125,6 +127,7 @@ async function listen(
     await mqtt.stop();
     await server.stop(STOP_GRACE_MS);
     await store.close();
+    stopCatching();
   };
   const { token } = core.access.tokens.ephemeral({ role: "operator", label: "this run" });
   return {
