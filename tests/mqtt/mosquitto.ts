@@ -89,10 +89,12 @@ export class MosquittoSub {
       late = true;
       this.#changed.resolve();
     }, withinMs);
+    let looked = 0;
     try {
       for (;;) {
-        const line = this.lines.find(wanted);
-        if (line !== undefined) return line;
+        for (; looked < this.lines.length; looked++) {
+          if (wanted(this.lines[looked]!)) return this.lines[looked]!;
+        }
         if (late || this.#ended) {
           const last = this.lines.slice(-20).join("\n");
           throw new Error(
