@@ -1,7 +1,7 @@
 /** The bridge to brokers outside, against mosquitto. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { eachForm, uniqueName } from "../support/each_form.ts";
-import type { GatewayProcess } from "../support/gateway_process.ts";
+import { type GatewayProcess, runCommand } from "../support/gateway_process.ts";
 import { operator } from "../support/operator.ts";
 import { DevicePeer } from "../support/peer.ts";
 import { notReady, ready } from "./readiness.ts";
@@ -132,6 +132,16 @@ eachForm(({ form, alone }) => {
     console.log(
       `${form.name}: 3000 events, ${rounds + 1} kills of the gateway, 0 lost, ${repeated} repeated`,
     );
+  });
+
+  alone("bridge verify breaks a bridge of its own and counts nothing lost", async () => {
+    await using broker = await MosquittoBroker.start();
+    const url = `mqtt://127.0.0.1:${broker.port}`;
+    const args = ["bridge", "verify", url, "--rounds", "3", "--events", "200", "--json"];
+    const { code, stdout, stderr } = await runCommand(form, args);
+    assertEquals(code, 0, stderr);
+    const { sent, received, lost, outOfOrder } = JSON.parse(stdout);
+    assertEquals({ sent, received, lost, outOfOrder }, { sent: 600, received: 600, lost: 0, outOfOrder: 0 });
   });
 
   alone(
