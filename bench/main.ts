@@ -2,7 +2,7 @@
  * The benchmark: every server under every workload, one command, one table.
  *
  * ```sh
- * deno task bench --quick            # under three minutes
+ * deno task bench --quick            # about three minutes
  * deno task bench --full             # everything
  * deno task bench heavy light        # some workloads
  * deno task bench --quick --json     # figures for programs
@@ -55,7 +55,7 @@ interface Options {
 
 function parse(args: string[]): Options {
   const progress = (text: string) => console.error(`… ${text}`);
-  const quick: Effort = { quick: true, repeats: 1, warmMs: 800, measureMs: 2_000, progress };
+  const quick: Effort = { quick: true, repeats: 1, warmMs: 500, measureMs: 1_200, progress };
   const full: Effort = { quick: false, repeats: 3, warmMs: 2_000, measureMs: 8_000, progress };
   const options: Options = { effort: quick, json: false, workloads: [] };
   const rest = [...args];
