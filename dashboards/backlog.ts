@@ -5,8 +5,17 @@
  */
 import type { Transport } from "../transport/transport.ts";
 
-/** Above this many waiting bytes a peer leaves its shared feeds: about two full batches. */
+/** Above this many waiting bytes for {@link GRACE_MS}, a peer leaves its shared feeds: about two full batches. */
 export const HIGH_WATER_BYTES = 131_072;
+
+/** Above this many it leaves them at once. */
+export const FULL_BYTES = 524_288;
+
+/**
+ * How long a backlog may stand before it counts: at 14 MB/s, what fifty busy devices send, a peer on the next core
+ * that is kept from running for 9 ms has {@link HIGH_WATER_BYTES} waiting and reads them as soon as it runs.
+ */
+export const GRACE_MS = 100;
 
 /** At or below this many a peer can take more. */
 export const LOW_WATER_BYTES = 16_384;
@@ -34,7 +43,7 @@ export class Backlog {
   }
 
   /**
-   * Looks once. `behind`: too many bytes wait, or something has waited for longer than `maxStaleMs`.
+   * Looks once. `behind`: too many bytes wait for too long, or something has waited for longer than `maxStaleMs`.
    *
    * @param nowMs Milliseconds of a steady clock.
    */
@@ -47,6 +56,7 @@ export class Backlog {
     this.#since ??= nowMs;
     const waitedMs = nowMs - this.#since;
     if (waitedMs >= STUCK_AFTER_MS) return "stuck";
-    return bytes > HIGH_WATER_BYTES || waitedMs >= maxStaleMs ? "behind" : "waiting";
+    const standing = bytes > HIGH_WATER_BYTES && waitedMs >= GRACE_MS;
+    return standing || bytes > FULL_BYTES || waitedMs >= maxStaleMs ? "behind" : "waiting";
   }
 }
