@@ -3,7 +3,7 @@
  * bundle on Deno and on Bun. Needs root (network namespaces) and Chromium.
  *
  * ```sh
- * deno task bench:rtc                    # everything, some fifteen minutes
+ * deno task bench:rtc                    # everything, some twelve minutes
  * deno task bench:rtc --quick            # shorter and fewer
  * deno task bench:rtc loss narrow        # some cases
  * deno task bench:rtc --markdown FILE    # the tables, for docs/WEBRTC.md
@@ -23,7 +23,7 @@ const FORMS = ["Deno, bundle", "Bun, bundle"];
 /** Longest that one runtime's cases may take, in seconds. */
 const LIFETIME_S = 1_800;
 
-const FULL: Effort = { measureMs: 20_000, repeats: 5 };
+const FULL: Effort = { measureMs: 12_000, repeats: 4 };
 const QUICK: Effort = { measureMs: 6_000, repeats: 2 };
 
 /** The lines as tables in Markdown: one for each set of columns. */
