@@ -20,6 +20,9 @@ async function eventDevice(gateway: GatewayProcess, name: string): Promise<Devic
   return device;
 }
 
+/** A subscriber whose session the broker keeps while it is away. */
+const INDEPENDENT = ["-q", "1", "-c", "-i", "independent", "-V", "5", "-x", "3600"];
+
 /** Sends the events `from` to `to` and waits until they are on disk. */
 async function sendEvents(device: DevicePeer, from: number, to: number): Promise<void> {
   for (let i = from; i <= to; i++) await device.publish(1, String(i));
@@ -75,11 +78,7 @@ eachForm(({ form, alone }) => {
     });
     const name = uniqueName("dev");
     const device = await eventDevice(gateway, name);
-    const login = {
-      port: broker.port,
-      args: ["-q", "1", "-c", "-i", "independent", "-V", "5", "-x", "3600"],
-    };
-    await using sub = await MosquittoSub.start(login, "tidegate/#");
+    await using sub = await MosquittoSub.start({ port: broker.port, args: INDEPENDENT }, "tidegate/#");
     let sent = 0;
     for (let round = 0; round < rounds; round++) {
       const sending = sendEvents(device, sent + 1, sent += 500);
@@ -98,7 +97,7 @@ eachForm(({ form, alone }) => {
 
   alone("a gateway killed while it drains loses nothing", async (start) => {
     const rounds = Deno.env.get("TIDEGATE_SOAK") ? 50 : 2;
-    await using broker = await MosquittoBroker.start();
+    await using broker = await MosquittoBroker.start(DURABLE);
     const args = [
       ...bridges({ name: "b", url: `mqtt://127.0.0.1:${broker.port}`, drainPerSecond: 2_000 }),
       "--mqtt-name",
@@ -108,7 +107,8 @@ eachForm(({ form, alone }) => {
     let gateway = await start({ args });
     const folder = gateway.data;
     const device = await eventDevice(gateway, name);
-    await using sub = await MosquittoSub.start({ port: broker.port, args: ["-q", "1"] }, "tidegate/#");
+    // Its session outlives the broker's restart: the drain may begin before it has come back.
+    await using sub = await MosquittoSub.start({ port: broker.port, args: INDEPENDENT }, "tidegate/#");
     await broker.stop();
     await sendEvents(device, 1, 3_000);
     await gateway.kill();
