@@ -4,8 +4,8 @@
  *
  * @module
  */
+import { GuardedTransport } from "./guarded.ts";
 import type { BroadcastGroup, Transport } from "./transport.ts";
-import { WebSocketTransport } from "./websocket.ts";
 
 /** What {@link BroadcastGroup.send} returns when nobody refused: one shared array instead of one per message. */
 export const NOBODY: readonly Transport[] = Object.freeze([]);
@@ -21,11 +21,11 @@ export class LoopGroup implements BroadcastGroup {
   add(transport: Transport): void {
     if (!transport.open || this.#members.has(transport)) return;
     this.#members.add(transport);
-    if (transport instanceof WebSocketTransport) transport.joined(this);
+    if (transport instanceof GuardedTransport) transport.joined(this);
   }
 
   delete(transport: Transport): void {
-    if (this.#members.delete(transport) && transport instanceof WebSocketTransport) transport.left(this);
+    if (this.#members.delete(transport) && transport instanceof GuardedTransport) transport.left(this);
   }
 
   send(message: Uint8Array): readonly Transport[] {

@@ -13,7 +13,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { CloseCode } from "../../protocol/close_codes.ts";
-import { cutReason } from "../../transport/websocket.ts";
+import { cutReason } from "../../transport/guarded.ts";
 import type {
   Accept,
   Lane,

@@ -2,7 +2,8 @@ import { assertEquals } from "@std/assert";
 import { CLOSE } from "../../protocol/close_codes.ts";
 import { LoopGroup } from "../../transport/loop_group.ts";
 import type { Accept, TransportClosed, TransportHandlers } from "../../transport/transport.ts";
-import { cutReason, WebSocketTransport } from "../../transport/websocket.ts";
+import { cutReason } from "../../transport/guarded.ts";
+import { WebSocketTransport } from "../../transport/websocket.ts";
 
 /** A socket that goes nowhere and ends inside `shut`, as Bun's does. */
 class FakeSocket extends WebSocketTransport {
