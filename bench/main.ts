@@ -17,6 +17,8 @@ import type { Row } from "./report/row.ts";
 import { svg } from "./report/svg.ts";
 import { markdown, table } from "./report/table.ts";
 import { GATEWAYS, PEERS } from "./servers.ts";
+import { drain } from "./mqtt/drain.ts";
+import { delay, into, intoBridge, outQos0, outQos1, outQos1Most } from "./mqtt/flows.ts";
 import { coldStart } from "./workloads/cold_start.ts";
 import { dashboards, sizes, topics } from "./workloads/curves.ts";
 import { heavy, latency, light, saturation } from "./workloads/fan_out.ts";
@@ -40,9 +42,21 @@ const WORKLOADS: Record<string, (effort: Effort) => Promise<Row[]>> = {
   topics,
 };
 
+/** What `mqtt` stands for; left out unless it is asked for. */
+const MQTT: typeof WORKLOADS = {
+  "mqtt-out-0": outQos0,
+  "mqtt-out-1": outQos1,
+  "mqtt-out-most": outQos1Most,
+  "mqtt-in": into,
+  "mqtt-in-bridge": intoBridge,
+  "mqtt-delay": delay,
+  "mqtt-drain": drain,
+};
+
 const USAGE =
   `usage: deno task bench [--quick | --full] [--json] [--markdown FILE] [--svg FILE] [--repeats N] [WORKLOAD …]
-workloads: ${Object.keys(WORKLOADS).join(", ")}
+workloads: ${Object.keys(WORKLOADS).join(", ")};
+mqtt for all of ${Object.keys(MQTT).join(", ")}
 BENCH_NICE=-15 (root) keeps the other programs of a busy machine out.`;
 
 interface Options {
@@ -67,7 +81,8 @@ function parse(args: string[]): Options {
     else if (word === "--markdown") options.markdown = next(word);
     else if (word === "--svg") options.svg = next(word);
     else if (word === "--repeats") options.effort = { ...options.effort, repeats: Number(next(word)) };
-    else if (WORKLOADS[word]) options.workloads.push(word);
+    else if (word === "mqtt") options.workloads.push(...Object.keys(MQTT));
+    else if (WORKLOADS[word] ?? MQTT[word]) options.workloads.push(word);
     else fail(`${word} is neither an option nor a workload`);
   }
   return options;
@@ -108,10 +123,9 @@ async function main(): Promise<void> {
   const rows: Row[] = [];
   const loadBefore = loadAverage();
   const startMs = performance.now();
-  for (const [name, run] of Object.entries(WORKLOADS)) {
-    if (options.workloads.length === 0 || options.workloads.includes(name)) {
-      rows.push(...await run(options.effort));
-    }
+  for (const [name, run] of Object.entries({ ...WORKLOADS, ...MQTT })) {
+    const wanted = options.workloads.length === 0 ? name in WORKLOADS : options.workloads.includes(name);
+    if (wanted) rows.push(...await run(options.effort));
   }
   about["load average"] = `${loadBefore} before, ${loadAverage()} after`;
   about["took"] = `${Math.round((performance.now() - startMs) / 1_000)} s, ${options.effort.repeats} repeats`;

@@ -38,10 +38,22 @@ export function flow(
   subscribers: number,
   more: Partial<Flow> = {},
 ): Flow {
-  return { publishers, rateHz, bytes, subscribers, perWrite: 1, topicsPerPublisher: 1, stalled: 0, ...more };
+  return {
+    publishers,
+    rateHz,
+    bytes,
+    subscribers,
+    perWrite: 1,
+    topicsPerPublisher: 1,
+    qos: 0,
+    events: false,
+    stalled: 0,
+    ...more,
+  };
 }
 
-function generate(job: LoadJob): Promise<string> {
+/** Has the generator do a job; what it printed. */
+export function generate(job: LoadJob): Promise<string> {
   return output("nice", pinned(LOAD_CORE, BUN, [GENERATOR, JSON.stringify(job)]));
 }
 

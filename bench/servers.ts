@@ -39,7 +39,7 @@ export async function startGateway(
   const child = Child.start(program, all, options.cores === undefined ? {} : { cores: options.cores });
   const file = await child.until(async () => {
     try {
-      const found: { url: string; token: string; pid: number } = JSON.parse(
+      const found: { url: string; token: string; pid: number; mqttUrl?: string } = JSON.parse(
         await Deno.readTextFile(`${data}/run.json`),
       );
       return found.pid === child.pid ? found : undefined;
@@ -49,7 +49,14 @@ export async function startGateway(
   });
   const port = Number(new URL(file.url).port);
   return {
-    address: { protocol: "tidegate", host: "127.0.0.1", port, token: file.token, pid: child.pid },
+    address: {
+      protocol: "tidegate",
+      host: "127.0.0.1",
+      port,
+      token: file.token,
+      pid: child.pid,
+      ...(file.mqttUrl === undefined ? {} : { mqttPort: Number(new URL(file.mqttUrl).port) }),
+    },
     async stop() {
       await child.stop();
       if (options.data === undefined) await Deno.remove(data, { recursive: true });

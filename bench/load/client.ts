@@ -13,6 +13,8 @@ export interface Publisher {
   readonly socket: Socket;
   /** The bytes that carry `count` samples stamped with `nowMs`; the first eight bytes of a payload are its stamp. */
   encode(nowMs: number, count: number): Uint8Array;
+  /** Whether as much as may be is under way and not acknowledged: nothing is sent for now. */
+  readonly full: boolean;
 }
 
 /** One who subscribes to all that the publishers send. */
@@ -24,6 +26,8 @@ export interface Subscriber {
 export interface Shape {
   bytes: number;
   topicsPerPublisher: number;
+  qos: 0 | 1;
+  events: boolean;
 }
 
 /** A protocol. Both calls return when the server has taken note, so that nothing sent afterwards is missed. */

@@ -7,7 +7,7 @@ import process from "node:process";
 import { cpuSeconds, memoryBytes, threadTimes } from "../proc.ts";
 import type { Client, Publisher, Subscriber } from "./client.ts";
 import { Histogram } from "./histogram.ts";
-import type { FlowJob, FlowResult } from "./job.ts";
+import type { FlowJob, FlowResult, ServerAddress } from "./job.ts";
 
 /** Samples in one write when a publisher sends as fast as it can. */
 const FLOOD_PER_WRITE = 64;
@@ -57,9 +57,11 @@ class Snapshot {
   readonly memory: number;
   readonly sent: number;
   readonly delivered: number;
+  readonly broker: number;
 
-  constructor(pid: number, counts: Counts) {
+  constructor({ pid, broker }: ServerAddress, counts: Counts) {
     this.cpu = cpuSeconds(pid);
+    this.broker = broker ? cpuSeconds(broker.pid) : 0;
     this.threads = threadTimes(pid);
     this.memory = memoryBytes(pid);
     this.sent = counts.sent;
@@ -82,9 +84,9 @@ export async function runFlow(client: Client, job: FlowJob): Promise<FlowResult>
   await wait(job.warmMs);
   for (const one of stalled) one.socket.pause();
   counts.measuring = true;
-  const before = new Snapshot(job.server.pid, counts);
+  const before = new Snapshot(job.server, counts);
   await wait(job.measureMs);
-  const after = new Snapshot(job.server.pid, counts);
+  const after = new Snapshot(job.server, counts);
   counts.measuring = false;
   if (stalled.length > 0) {
     for (const one of stalled) one.socket.resume();
@@ -116,7 +118,7 @@ function pace(publishers: Publisher[], job: FlowJob, counts: Counts): () => void
     for (let i = 0; i < publishers.length; i++) {
       const due = Math.floor((elapsed - periodMs * i / publishers.length) / periodMs);
       if (done[i]! < due) counts.lateness.add((due - done[i]! - 1) * periodMs);
-      while (done[i]! < due) {
+      while (done[i]! < due && !publishers[i]!.full) {
         done[i]!++;
         counts.sent += job.perWrite;
         publishers[i]!.socket.write(publishers[i]!.encode(performance.now(), job.perWrite));
@@ -135,7 +137,7 @@ function flood(publishers: Publisher[], job: FlowJob, counts: Counts): () => voi
   const step = () => {
     if (stopped) return;
     for (const publisher of publishers) {
-      if (publisher.socket.writableLength > FLOOD_BUFFERED_BYTES) continue;
+      if (publisher.full || publisher.socket.writableLength > FLOOD_BUFFERED_BYTES) continue;
       counts.sent += count;
       publisher.socket.write(publisher.encode(performance.now(), count));
     }
@@ -174,6 +176,7 @@ function result(
     serverMemoryBefore: before.memory,
     serverMemoryAfter: after.memory,
     loadCpu: load,
+    brokerCpu: after.broker - before.broker,
     lateness: { p50: lateness.quantile(0.5), p99: lateness.quantile(0.99) },
     latency: {
       p50: latency.quantile(0.5),

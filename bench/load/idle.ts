@@ -38,7 +38,9 @@ export async function runIdle(job: IdleJob): Promise<IdleResult> {
 
   async function connectAll(some: string[]): Promise<void> {
     for (let i = 0; i < some.length; i += AT_A_TIME) {
-      await Promise.all(some.slice(i, i + AT_A_TIME).map((token) => connectDevice(server, token, 1)));
+      await Promise.all(
+        some.slice(i, i + AT_A_TIME).map((token) => connectDevice(server, token, { topics: 1 })),
+      );
     }
   }
 }

@@ -4,8 +4,19 @@
  * @module
  */
 
-/** Protocols that the generator speaks. */
-export type Protocol = "tidegate" | "mqtt" | "mqtt-websocket" | "nats";
+/**
+ * Protocols that the generator speaks. Of the gateway's MQTT: `mqtt-in` publishes to its embedded broker and
+ * watches as a dashboard, `bridge-in` publishes to a broker behind a bridge, and `bridge-out` publishes as a
+ * device and watches at that broker.
+ */
+export type Protocol =
+  | "tidegate"
+  | "mqtt"
+  | "mqtt-websocket"
+  | "nats"
+  | "mqtt-in"
+  | "bridge-in"
+  | "bridge-out";
 
 /** Where the server under test is. */
 export interface ServerAddress {
@@ -16,6 +27,10 @@ export interface ServerAddress {
   token?: string;
   /** Process whose CPU time is the cost. */
   pid: number;
+  /** Port of the gateway's embedded broker. */
+  mqttPort?: number;
+  /** The broker at the other end of a bridge. */
+  broker?: { host: string; port: number; pid: number };
 }
 
 /** Publishers send at a fixed rate; subscribers count and time all that arrives. */
@@ -32,6 +47,10 @@ export interface FlowJob {
   perWrite: number;
   /** Topics that each publisher writes in turn. */
   topicsPerPublisher: number;
+  /** MQTT quality of service of what publishers send, where they speak MQTT. */
+  qos: 0 | 1;
+  /** Whether the gateway's devices send events, which are acknowledged once they are on disk. */
+  events: boolean;
   /** Subscribers that stop reading when the measurement begins. */
   stalled: number;
   /** Time before the measurement, in milliseconds: compilers and caches warm up. */
@@ -49,8 +68,31 @@ export interface IdleJob {
   before: number;
 }
 
+/** A device that sends events, each once the ones before are nearly all on disk. */
+export interface FillJob {
+  kind: "fill";
+  server: ServerAddress;
+  events: number;
+  bytes: number;
+  /** Event channels that it writes in turn. */
+  topics: number;
+}
+
+/** Watches at a broker how those events arrive, while another device sends live traffic. */
+export interface DrainJob {
+  kind: "drain";
+  server: ServerAddress;
+  events: number;
+  bytes: number;
+  topics: number;
+  /** Live states, and live events, a second. */
+  liveHz: number;
+  /** Time for all of it, in milliseconds. */
+  withinMs: number;
+}
+
 /** Any job. */
-export type LoadJob = FlowJob | IdleJob;
+export type LoadJob = FlowJob | IdleJob | FillJob | DrainJob;
 
 /** Latency in milliseconds from just before a publisher's write to a subscriber's parsing. */
 export interface Latency {
@@ -78,11 +120,35 @@ export interface FlowResult {
   serverMemoryAfter: number;
   /** CPU seconds of the generator. */
   loadCpu: number;
+  /** CPU seconds of the broker at the other end of a bridge. */
+  brokerCpu: number;
   /** How late the generator's timer was, in milliseconds. */
   lateness: { p50: number; p99: number };
   latency: Latency;
   /** How old the newest value of a stalled subscriber was, one second after it began to read again, in milliseconds. */
   stalledAge?: number;
+}
+
+/** Answer to a {@link FillJob}. */
+export interface FillResult {
+  seconds: number;
+}
+
+/** Answer to a {@link DrainJob}. */
+export interface DrainResult {
+  /** From the first event at the broker to the last one. */
+  seconds: number;
+  received: number;
+  /** Events that came again. */
+  repeated: number;
+  /** Events that never came, or came before one that they follow. */
+  lost: number;
+  /** Live samples while the events were drained. */
+  states: { sent: number; received: number } & Latency;
+  events: { sent: number; received: number } & Latency;
+  serverCpu: number;
+  serverMemoryBefore: number;
+  serverMemoryMax: number;
 }
 
 /** Answer to an {@link IdleJob}. */

@@ -5,7 +5,9 @@
  * @module
  */
 import process from "node:process";
+import { bridgeInClient, bridgeOutClient, mqttInClient } from "./bridge.ts";
 import type { Client } from "./client.ts";
+import { runDrain, runFill } from "./drain.ts";
 import { runFlow } from "./flow.ts";
 import { runIdle } from "./idle.ts";
 import type { LoadJob, ServerAddress } from "./job.ts";
@@ -22,10 +24,28 @@ function clientFor(server: ServerAddress): Client {
     case "mqtt":
     case "mqtt-websocket":
       return mqttClient(server);
+    case "mqtt-in":
+      return mqttInClient(server);
+    case "bridge-in":
+      return bridgeInClient(server);
+    case "bridge-out":
+      return bridgeOutClient(server);
+  }
+}
+
+function run(job: LoadJob): Promise<object> {
+  switch (job.kind) {
+    case "flow":
+      return runFlow(clientFor(job.server), job);
+    case "idle":
+      return runIdle(job);
+    case "fill":
+      return runFill(job);
+    case "drain":
+      return runDrain(job);
   }
 }
 
 const job: LoadJob = JSON.parse(process.argv[2] ?? "");
-const result = job.kind === "idle" ? await runIdle(job) : await runFlow(clientFor(job.server), job);
-console.log(JSON.stringify(result));
+console.log(JSON.stringify(await run(job)));
 process.exit(0);

@@ -1,10 +1,17 @@
 /**
- * MQTT 3.1.1 at QoS 0, over TCP and over WebSockets.
+ * MQTT 3.1.1, over TCP and over WebSockets: publishers at QoS 0 or 1, subscribers at QoS 0.
  *
  * @module
  */
 import { connect, type Socket } from "node:net";
-import { type Client, type OnSample, payloadOf, type Publisher, type Shape } from "./client.ts";
+import {
+  type Client,
+  type OnSample,
+  payloadOf,
+  type Publisher,
+  type Shape,
+  type Subscriber,
+} from "./client.ts";
 import { Frames } from "./frames.ts";
 import type { ServerAddress } from "./job.ts";
 import { joined } from "./nats.ts";
@@ -12,7 +19,7 @@ import { frame, openWebSocket } from "./websocket.ts";
 
 const encoder = new TextEncoder();
 const BINARY = 2;
-const CONNACK = 2, PUBLISH = 3, SUBACK = 9;
+const CONNACK = 2, PUBLISH = 3, PUBACK = 4, SUBACK = 9;
 
 /** A packet: type and flags, remaining length, body. */
 function packet(head: number, ...parts: Uint8Array[]): Uint8Array {
@@ -30,40 +37,58 @@ function text(value: string): Uint8Array {
   return Uint8Array.of(bytes.length >> 8, bytes.length & 0xff, ...bytes);
 }
 
-const KEEP_ALIVE_OFF = 0, CLEAN_SESSION = 2, VERSION_3_1_1 = 4;
+const KEEP_ALIVE_OFF = 0, CLEAN_SESSION = 2, VERSION_3_1_1 = 4, USER_AND_PASSWORD = 0xc0;
 let clients = 0;
+
+/** Messages at QoS 1 that a publisher has under way, at most. */
+const WINDOW = 512;
+
+/** Where to connect, and as whom. */
+export interface MqttAddress {
+  host: string;
+  port: number;
+  overWebSocket?: boolean;
+  login?: { user: string; password: string };
+}
 
 interface Connection {
   socket: Socket;
   write(bytes: Uint8Array): void;
   /** Waits for a packet of this type. */
   answer(type: number): Promise<void>;
+  /** Is told of each PUBACK. */
+  acknowledged: () => void;
 }
 
-async function open(server: ServerAddress, onSample: OnSample): Promise<Connection> {
+async function open(address: MqttAddress, onSample: OnSample): Promise<Connection> {
   const waiters = new Map<number, () => void>();
   const frames = new Frames((bytes, from, to) =>
-    cut(bytes, from, to, onSample, (type) => waiters.get(type)?.())
+    cut(bytes, from, to, onSample, (type) => {
+      if (type === PUBACK) connection.acknowledged();
+      else waiters.get(type)?.();
+    })
   );
-  const overWebSocket = server.protocol === "mqtt-websocket";
+  const { host, port, overWebSocket = false, login } = address;
   const socket = overWebSocket
     ? await openWebSocket(
-      { ...server, path: "/mqtt", protocols: ["mqtt"] },
+      { host, port, path: "/mqtt", protocols: ["mqtt"] },
       (_, bytes, start, end) => frames.push(bytes, start, end),
     )
-    : connect({ host: server.host, port: server.port, noDelay: true });
+    : connect({ host, port, noDelay: true });
   if (!overWebSocket) socket.on("data", (chunk: Uint8Array) => frames.push(chunk));
   const connection: Connection = {
     socket,
     write: (bytes) => void socket.write(overWebSocket ? frame(BINARY, bytes) : bytes),
     answer: (type) => new Promise((resolve) => waiters.set(type, resolve)),
+    acknowledged: () => {},
   };
   const connected = connection.answer(CONNACK);
   connection.write(packet(
     0x10,
     text("MQTT"),
-    Uint8Array.of(VERSION_3_1_1, CLEAN_SESSION, 0, KEEP_ALIVE_OFF),
+    Uint8Array.of(VERSION_3_1_1, CLEAN_SESSION | (login ? USER_AND_PASSWORD : 0), 0, KEEP_ALIVE_OFF),
     text(`bench-${++clients}`),
+    ...login ? [text(login.user), text(login.password)] : [],
   ));
   await connected;
   return connection;
@@ -100,42 +125,69 @@ class MqttPublisher implements Publisher {
   readonly #messages: Uint8Array[];
   readonly #view: DataView[];
   #turn = 0;
+  #id = 0;
+  #underWay = 0;
 
-  constructor(connection: Connection, readonly overWebSocket: boolean, index: number, shape: Shape) {
+  constructor(connection: Connection, readonly overWebSocket: boolean, index: number, readonly shape: Shape) {
     this.socket = connection.socket;
+    connection.acknowledged = () => this.#underWay--;
     const payload = payloadOf(shape.bytes);
+    const id = shape.qos === 1 ? [new Uint8Array(2)] : [];
     this.#messages = Array.from(
       { length: shape.topicsPerPublisher },
-      (_, i) => packet(PUBLISH << 4, text(`bench-${index}/bench/${i}`), payload),
+      (_, i) => packet((PUBLISH << 4) | (shape.qos << 1), text(`bench-${index}/bench/${i}`), ...id, payload),
     );
-    this.#view = this.#messages.map((one) => new DataView(one.buffer, one.length - shape.bytes, shape.bytes));
+    this.#view = this.#messages.map((one) => new DataView(one.buffer));
+  }
+
+  get full(): boolean {
+    return this.#underWay >= WINDOW;
   }
 
   encode(nowMs: number, count: number): Uint8Array {
     const parts: Uint8Array[] = [];
+    const { qos, bytes } = this.shape;
     for (let i = 0; i < count; i++) {
       const turn = this.#turn++ % this.#messages.length;
-      this.#view[turn]!.setFloat64(0, nowMs, true);
       const message = this.#messages[turn]!;
+      const payload = message.length - bytes;
+      this.#view[turn]!.setFloat64(payload, nowMs, true);
+      if (qos === 1) {
+        this.#underWay++;
+        this.#id = this.#id % 0xffff + 1;
+        this.#view[turn]!.setUint16(payload - 2, this.#id);
+      }
       parts.push(this.overWebSocket ? frame(BINARY, message) : message.slice());
     }
     return joined(parts);
   }
 }
 
-/** An MQTT broker's clients. */
+/** Connects one who publishes on `bench-<index>/bench/…`. */
+export async function mqttPublisher(address: MqttAddress, index: number, shape: Shape): Promise<Publisher> {
+  const connection = await open(address, () => {});
+  return new MqttPublisher(connection, address.overWebSocket ?? false, index, shape);
+}
+
+/** Connects one who subscribes to a filter. */
+export async function mqttSubscriber(
+  address: MqttAddress,
+  filter: string,
+  onSample: OnSample,
+): Promise<Subscriber> {
+  const connection = await open(address, onSample);
+  const subscribed = connection.answer(SUBACK);
+  connection.write(packet(0x82, Uint8Array.of(0, 1), text(filter), Uint8Array.of(0)));
+  await subscribed;
+  return { socket: connection.socket };
+}
+
+/** An MQTT broker's clients; where it has a bridge to another one, that is where subscribers are. */
 export function mqttClient(server: ServerAddress): Client {
+  const { host, port, broker } = server;
+  const overWebSocket = server.protocol === "mqtt-websocket";
   return {
-    async publisher(index, shape) {
-      const connection = await open(server, () => {});
-      return new MqttPublisher(connection, server.protocol === "mqtt-websocket", index, shape);
-    },
-    async subscriber(onSample) {
-      const connection = await open(server, onSample);
-      const subscribed = connection.answer(SUBACK);
-      connection.write(packet(0x82, Uint8Array.of(0, 1), text("+/bench/#"), Uint8Array.of(0)));
-      await subscribed;
-      return { socket: connection.socket };
-    },
+    publisher: (index, shape) => mqttPublisher({ host, port, overWebSocket }, index, shape),
+    subscriber: (onSample) => mqttSubscriber(broker ?? { host, port, overWebSocket }, "+/bench/#", onSample),
   };
 }

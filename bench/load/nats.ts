@@ -53,6 +53,7 @@ class NatsPublisher implements Publisher {
   readonly #messages: Uint8Array[];
   readonly #view: (DataView)[];
   #turn = 0;
+  readonly full = false;
 
   constructor(readonly socket: Socket, index: number, readonly shape: Shape) {
     const payload = payloadOf(shape.bytes);
