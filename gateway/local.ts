@@ -23,7 +23,9 @@ export async function openLocalApi(dataDir: string): Promise<LocalApi> {
   });
   const core = buildCore(store, { fault: faultLog });
   const status = await store.status();
-  const app = buildApp(buildServices(core, { secure: false, status: () => status, fault: faultLog }));
+  const app = buildApp(
+    buildServices(core, { secure: false, rtc: null, status: () => status, fault: faultLog }),
+  );
   return {
     async request(path, init) {
       return await app.request(path, init, { remote: "local", [CALLER]: LOCAL_OPERATOR });

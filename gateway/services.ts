@@ -6,6 +6,7 @@
 import { VERSION } from "../cli/version.ts";
 import type { StoreStatus } from "../db/store.ts";
 import type { Page, Services } from "../routes/services.ts";
+import type { RtcView } from "../rtc/explain.ts";
 import type { Core, Fault } from "./core.ts";
 import { metrics } from "./metrics.ts";
 import { publishOverHttp } from "./publish.ts";
@@ -20,6 +21,8 @@ export interface ServiceParts {
   sessions?: Sessions;
   mqtt?: Mqtt;
   page?: Page;
+  /** Settings of WebRTC; null switches it off. */
+  rtc: RtcView | null;
   secure: boolean;
   /** Last known state of the database. */
   status(): StoreStatus | undefined;
@@ -41,6 +44,8 @@ export function buildServices(core: Core, parts: ServiceParts): Services {
     publish: (principal, topic, payload, encoding) =>
       publishOverHttp(core, principal, topic, payload, encoding),
     connected: () => directory.all(),
+    ways: () => parts.sessions?.ways() ?? [],
+    rtc: parts.rtc,
     metrics: () => metrics(core, { sessions: parts.sessions, mqtt: parts.mqtt, status: parts.status() }),
     notReady: () => [...notReady(parts.status()), ...(parts.mqtt?.problems() ?? [])],
     secure: parts.secure,

@@ -32,6 +32,7 @@ import type { RtcSettings } from "../rtc/settings.ts";
 import type { DeviceMode } from "../routes/sockets.ts";
 import type { LaneSession } from "../transport/lane.ts";
 import { Liveness } from "../transport/liveness.ts";
+import type { SessionWay } from "../transport/way.ts";
 import type { Accept, BroadcastGroup } from "../transport/transport.ts";
 import type { Core, Fault } from "./core.ts";
 import { enrolmentDesk } from "./enrolment.ts";
@@ -126,6 +127,14 @@ export class Sessions {
   /** How a dashboard comes in. */
   dashboard(principal: Principal): Accept {
     return (transport) => new DashboardSession(this.#dashboard, transport, principal);
+  }
+
+  /** Why each open session is on its transport. */
+  *ways(): Generator<SessionWay> {
+    for (const session of this.#open) {
+      const way = session.way?.();
+      if (way) yield way;
+    }
   }
 
   /** Says bye to everybody and closes the records of those who might have come back. */

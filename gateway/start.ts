@@ -94,6 +94,7 @@ async function listen(
     sessions,
     mqtt,
     page,
+    rtc: settings.rtc,
     secure: tls !== undefined,
     status: () => pulse.status,
     fault: counted.fault,

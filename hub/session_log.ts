@@ -4,6 +4,7 @@
  * @module
  */
 import type { CloseCode } from "../protocol/close_codes.ts";
+import type { SessionWay } from "../transport/way.ts";
 import type { Role } from "./access.ts";
 
 /** What is known when a session begins. */
@@ -58,4 +59,6 @@ export interface SessionLog {
 /** A session that the gateway can end. */
 export interface EndableSession {
   end(close: CloseCode, reason: string): void;
+  /** Why it is on its transport; undefined before it is open. */
+  way?(): SessionWay | undefined;
 }

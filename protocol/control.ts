@@ -113,7 +113,8 @@ const signalling = {
   answer: object({ type: oneOf("answer"), sdp: sessionDescription }),
   /** The plain string, the browser's `RTCIceCandidateInit`, or null / "" for the end of candidates. */
   candidate: object({ type: oneOf("candidate"), candidate: anything }),
-  reject: object({ type: oneOf("reject"), reason: text }),
+  /** No offer is made, or none taken. A client says in `retryInMs` when it will try again. */
+  reject: object({ type: oneOf("reject"), reason: text, retryInMs: optional(integer(0, 86_400_000)) }),
 };
 
 /** WebRTC signalling, the same in both directions and for both roles. */

@@ -22,6 +22,7 @@ import { statusRoutes } from "./status.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { topicWriteRoutes } from "./topic_write.ts";
 import { topicRoutes } from "./topics.ts";
+import { transportRoutes } from "./transports.ts";
 
 /** For who comes to a WebSocket endpoint without a handshake (RFC 9110 section 15.5.22). */
 function upgradeRequired(path: string): never {
@@ -59,6 +60,7 @@ export function buildApp(services: Services): App {
   topicRoutes(endpoints, services);
   topicWriteRoutes(endpoints, services);
   sessionRoutes(endpoints, services);
+  transportRoutes(endpoints, services);
   tokenRoutes(endpoints, services);
   enrolmentRoutes(endpoints, services);
   endpoints.seal();

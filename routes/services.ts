@@ -8,6 +8,8 @@ import type { Store } from "../db/store.ts";
 import type { Principal } from "../hub/access.ts";
 import type { NewestValue, TopicDescription } from "../hub/topic.ts";
 import type { TopicWriter } from "../hub/writing.ts";
+import type { RtcView } from "../rtc/explain.ts";
+import type { SessionWay } from "../transport/way.ts";
 import type { ChannelAnnouncement, Encoding } from "../protocol/control.ts";
 
 /** A topic as the routes see it; the hub's own `Topic` is one. */
@@ -83,6 +85,10 @@ export interface Services {
   publish(principal: Principal, topic: string, payload: Uint8Array, encoding: Encoding): Published;
   /** Devices that are connected now. */
   connected(): Iterable<ConnectedDevice>;
+  /** Why each open session is on its transport. */
+  ways(): Iterable<SessionWay>;
+  /** Settings of WebRTC as far as they explain that; null where it is switched off. */
+  rtc: RtcView | null;
   /** Counters and gauges of every part, what the gate refused included; no name with the same labels twice. */
   metrics(): Iterable<MetricValue>;
   /** Why the gateway cannot do its work now, a sentence each, without secrets or paths; empty when it can. */

@@ -10,7 +10,9 @@
 import type { SignallingMessage, Welcome } from "../protocol/control.ts";
 import type { Counters } from "../hub/counters.ts";
 import type { LaneNegotiation, LaneSession } from "../transport/lane.ts";
+import type { LaneFacts } from "../transport/way.ts";
 import { offerProblem, placeholderCandidate, readCandidate, revealCandidates } from "./description.ts";
+import { candidateWords, NO_PATH, pairWords, type PathFacts } from "./facts.ts";
 import { iceServersFor } from "./ice_servers.ts";
 import { Peer } from "./peer.ts";
 import type { RtcSettings } from "./settings.ts";
@@ -104,6 +106,10 @@ class Negotiation implements LaneNegotiation {
   readonly host: string;
   #peer: Peer | undefined;
   #startedMs = 0;
+  #state: Omit<LaneFacts, "offers" | keyof PathFacts> | undefined;
+  #offers = 0;
+  /** What was known of the paths of the last peer when it ended. */
+  #lastPath: PathFacts = NO_PATH;
 
   constructor(
     readonly session: LaneSession,
@@ -127,10 +133,15 @@ class Negotiation implements LaneNegotiation {
       case "answer":
         return this.#reject("the gateway makes no offers, so there is nothing to answer");
       case "reject":
-        return this.#peer?.close(`the peer gave up: ${message.reason}`);
+        return this.#gaveUp(message.reason, message.retryInMs);
       default:
         message satisfies never;
     }
+  }
+
+  facts(): LaneFacts | undefined {
+    if (!this.#state) return undefined;
+    return { ...this.#state, offers: this.#offers, ...(this.#peer?.path ?? this.#lastPath) };
   }
 
   close(): void {
@@ -151,18 +162,30 @@ class Negotiation implements LaneNegotiation {
     }
   }
 
+  #gaveUp(reason: string, retryInMs: number | undefined): void {
+    this.#peer?.close(`the peer gave up: ${reason}`);
+    if (this.#state && retryInMs !== undefined) this.#state.retryAtMs = Date.now() + retryInMs;
+  }
+
   #offer(sdp: string): void {
     this.#peer?.close("the peer made a new offer");
+    this.#offers++;
     const problem = offerProblem(sdp) ?? this.owner.admit(this);
-    if (problem) return this.#reject(problem);
+    if (problem) {
+      this.#lastPath = NO_PATH;
+      this.#state = { stage: "over", sinceMs: Date.now(), cause: problem, rejected: true };
+      this.session.event("webrtc_rejected", { reason: problem });
+      return this.#reject(problem);
+    }
     const { settings, counters } = this.parts;
     const peer: Peer = new Peer(settings, iceServersFor(settings, "gateway"), {
       answer: (answer) => this.session.send({ type: "answer", sdp: answer }),
       candidate: (candidate) => this.session.send({ type: "candidate", candidate }),
       opened: (lane) => {
         counters.add("webrtc_lanes", "opened");
+        this.#state = { stage: "open", sinceMs: Date.now(), rejected: false };
         this.session.event("webrtc_open", {
-          ...peer.path(),
+          ...pathWords(peer.path),
           afterMs: Math.round(performance.now() - this.#startedMs),
         });
         lane.listen(this.session.opened(lane));
@@ -170,14 +193,17 @@ class Negotiation implements LaneNegotiation {
       closed: (cause) => {
         const { lane } = peer;
         counters.add("webrtc_lanes", lane ? "closed" : "failed");
-        this.session.event("webrtc_closed", { cause, ...(lane ? {} : peer.path()) });
+        this.session.event("webrtc_closed", { cause, ...(lane ? {} : pathWords(peer.path)) });
         if (this.#peer !== peer) return;
         this.#peer = undefined;
+        this.#lastPath = peer.path;
+        this.#state = { stage: "over", sinceMs: Date.now(), cause, rejected: false };
         this.owner.ended(this);
       },
     });
     this.#peer = peer;
     this.#startedMs = performance.now();
+    this.#state = { stage: "negotiating", sinceMs: Date.now(), rejected: false };
     this.owner.started(this);
     peer.candidate(placeholderCandidate(this.host));
     void peer.start(revealCandidates(sdp, this.host));
@@ -193,4 +219,14 @@ class Negotiation implements LaneNegotiation {
     this.parts.counters.add("webrtc_refused", "rejected");
     this.session.send({ type: "reject", reason });
   }
+}
+
+/** The paths in a few words each, for a session's record. */
+function pathWords({ selected, local, remote, pairs }: PathFacts): Record<string, unknown> {
+  return {
+    ...(selected ? { pair: pairWords(selected) } : {}),
+    local: local.map(candidateWords),
+    remote: remote.map(candidateWords),
+    tried: pairs.map((pair) => `${pairWords(pair)}: ${pair.state}${pair.heard ? ", heard" : ""}`),
+  };
 }

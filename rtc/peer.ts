@@ -8,6 +8,7 @@ import type { Welcome } from "../protocol/control.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
 import type { StateLane } from "../transport/lane.ts";
 import { candidateLines, type RemoteCandidate } from "./description.ts";
+import { NO_PATH, type PathFacts, pathFacts } from "./facts.ts";
 import { DataChannelLane } from "./lane.ts";
 import { shortenRetransmission } from "./retransmission.ts";
 import type { RtcSettings } from "./settings.ts";
@@ -40,6 +41,7 @@ export class Peer {
   #early: (RemoteCandidate | "end")[] | undefined = [];
   #lane: DataChannelLane | undefined;
   #open = true;
+  #facts: PathFacts = NO_PATH;
 
   constructor(settings: RtcSettings, iceServers: Welcome["iceServers"], owner: PeerOwner) {
     this.#settings = settings;
@@ -93,22 +95,16 @@ export class Peer {
   /** Ends it and lets everything go. */
   close(cause: string): void {
     if (!this.#open) return;
+    this.#facts = pathFacts(this.#connection); // closing empties its lists
     this.#open = false;
     this.#lane?.ended(cause);
     this.#connection.close().catch(() => {});
     this.#owner.closed(cause);
   }
 
-  /** What is known of the path, for people. */
-  path(): { pair: string | undefined; local: string[]; remote: string[] } {
-    const transport = this.#connection.iceTransports[0];
-    const pair = transport?.getSelectedCandidatePair();
-    const words = ({ candidate }: { candidate?: string }) => shortCandidate(candidate ?? "");
-    return {
-      pair: pair ? `${words(pair.local)} – ${words(pair.remote)}` : undefined,
-      local: transport?.getLocalCandidates().map(words) ?? [],
-      remote: transport?.getRemoteCandidates().map(words) ?? [],
-    };
+  /** What is known of the paths; after the end, what was known then. */
+  get path(): PathFacts {
+    return this.#open ? pathFacts(this.#connection) : this.#facts;
   }
 
   async #add(candidate: RemoteCandidate | "end"): Promise<void> {
@@ -137,12 +133,6 @@ export class Peer {
 }
 
 const CLOSED_WORDS = { failed: "failed: no path, or the path is gone", closed: "closed" } as const;
-
-/** `host 192.0.2.1:4000` of a candidate line. */
-function shortCandidate(line: string): string {
-  const fields = line.split(" ");
-  return `${fields[7] ?? "?"} ${fields[4] ?? "?"}:${fields[5] ?? "?"}`;
-}
 
 function configuration(settings: RtcSettings, iceServers: Welcome["iceServers"]): Partial<PeerConfig> {
   const { portRange, addresses } = settings;

@@ -6,6 +6,7 @@
  */
 import type { SignallingMessage } from "../protocol/control.ts";
 import type { Traffic } from "./transport.ts";
+import type { LaneFacts } from "./way.ts";
 
 /** Answers an offer where nothing sets lanes up. */
 export const NO_LANES = "this gateway has no WebRTC transport";
@@ -46,6 +47,8 @@ export interface LaneSession {
 export interface LaneNegotiation {
   /** A signalling message of the peer's. Never throws: what is wrong is answered by `reject`. */
   message(message: SignallingMessage): void;
+  /** Where it stands, for people; undefined before the first offer. */
+  facts(): LaneFacts | undefined;
   /** The session is over: everything is let go. */
   close(): void;
 }

@@ -16,7 +16,8 @@ import {
   checkPort,
   checkTls,
 } from "../doctor/checks.ts";
-import type { Finding } from "../doctor/finding.ts";
+import { type Finding, lineOf } from "../doctor/finding.ts";
+import { iceCommand } from "./doctor_ice.ts";
 import { EXIT, UserError } from "../errors.ts";
 import { liveRun } from "../probe.ts";
 import { settingsFrom, withSettings } from "../setting_flags.ts";
@@ -29,14 +30,13 @@ Examples:
   tidegate doctor --config /etc/tidegate.json
   tidegate doctor --running                      for a container's health check
   tidegate doctor --listen :443 --tls-cert cert.pem --tls-key key.pem --json
+  tidegate doctor ice                            WebRTC: servers, ports, and why sessions are where they are
 
 Exits with 1 when a check fails; warnings do not count.`;
 
-const MARKS = { ok: "ok  ", warn: "warn", fail: "FAIL" } as const;
-
 /** The command. */
 export function doctorCommand(context: Context): Command {
-  return withSettings(new Command("doctor")).summary("check port, disk, clock, TLS and database")
+  const command = withSettings(new Command("doctor")).summary("check port, disk, clock, TLS and database")
     .description("Checks settings, data folder, disk, database, port, TLS and clock, and says what to do.")
     .option("--running", "a gateway must be running and ready: for health checks")
     .option("--json", "print JSON")
@@ -46,12 +46,7 @@ export function doctorCommand(context: Context): Command {
       if (findings.some(({ status }) => status === "fail")) context.exitCode = EXIT.failed;
       print(context, options.json, { findings }, () => findings.map(lineOf).join("\n"));
     });
-}
-
-function lineOf({ status, check, message, advice }: Finding): string {
-  return `${MARKS[status]}  ${check.padEnd(9)} ${message}${
-    advice === undefined ? "" : `\n${" ".repeat(16)}→ ${advice}`
-  }`;
+  return command.addCommand(iceCommand(context));
 }
 
 async function examine(context: Context, options: Record<string, unknown>): Promise<Finding[]> {

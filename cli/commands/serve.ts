@@ -6,7 +6,6 @@
 import { getLogger } from "@logtape/logtape";
 import { Command } from "commander";
 import process from "node:process";
-import { RTC_DEFAULTS, type RtcSettings } from "../../rtc/settings.ts";
 import type { Agent } from "../agent/agent.ts";
 import type { Config } from "../config.ts";
 import type { Context } from "../context.ts";
@@ -17,7 +16,7 @@ import { startLog } from "../log.ts";
 import type { GatewaySettings, StartedGateway, TlsSettings } from "../parts.ts";
 import { configJson, configTable } from "../print_config.ts";
 import { liveRun } from "../probe.ts";
-import { parseIceServer } from "../rtc_setting.ts";
+import { rtcSettings } from "../rtc.ts";
 import { removeRunFile, writeRunFile } from "../run_file.ts";
 import { settingsFrom, withSettings } from "../setting_flags.ts";
 import { stopSignal } from "../stop_signal.ts";
@@ -76,19 +75,6 @@ export function gatewaySettings(config: Config): GatewaySettings {
       bridges: mqtt.bridges,
       ...(mqtt.name === undefined ? {} : { name: mqtt.name }),
     },
-  };
-}
-
-function rtcSettings(rtc: Config["rtc"]): RtcSettings | null {
-  const { enabled, iceServers, advertise, addresses, turnSecret, portRange } = rtc;
-  if (!enabled) return null;
-  return {
-    ...RTC_DEFAULTS,
-    advertise,
-    addresses,
-    iceServers: iceServers.map(parseIceServer).filter((server) => server !== undefined),
-    ...(turnSecret === undefined ? {} : { turnSecret }),
-    ...(portRange === undefined ? {} : { portRange }),
   };
 }
 

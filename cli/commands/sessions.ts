@@ -7,6 +7,7 @@ import { Command, Option } from "commander";
 import { call, callList, pathOf, withApi } from "../api.ts";
 import { type GatewayOptions, withGatewayOptions } from "../connect.ts";
 import { type Context, print } from "../context.ts";
+import { factLines, sessionTransports } from "../doctor/transports.ts";
 import { moment, table } from "../table.ts";
 import { parseMoment } from "../times.ts";
 import { formatDuration, formatSize } from "../units.ts";
@@ -159,12 +160,14 @@ async function show(context: Context, id: string, options: GatewayOptions): Prom
   const found = await withApi(context, options, async (api) => ({
     ...await call<Session>(api, pathOf(["v1", "sessions", id])),
     events: await callList<SessionEvent>(api, pathOf(["v1", "sessions", id, "events"]), "events"),
+    path: (await sessionTransports(api, id))[0]!,
   }));
   print(context, options.json, found, (session) => {
     const facts = [
       ["session", session.id],
       ["who", `${session.role} ${session.device ?? session.label}`.trim()],
       ["from", `${session.remote} over ${session.transport}`],
+      ["because", [session.path.why, ...session.path.advice.map((one) => `→ ${one}`)].join("\n            ")],
       ["program", session.client ?? "-"],
       ["started", moment(session.startedAt)],
       ["ended", session.endedAt === null ? "open" : `${moment(session.endedAt)}: ${session.endReason}`],
@@ -174,9 +177,11 @@ async function show(context: Context, id: string, options: GatewayOptions): Prom
       ["round trip", session.roundTripUs === null ? "-" : `${(session.roundTripUs / 1000).toFixed(1)} ms`],
     ];
     const events = session.events.map((e) => [moment(e.at), e.kind, detailOf(e.detail)]);
+    const path = session.endedAt === null ? factLines(session.path) : [];
     const topics = (session.topics ?? []).map((t) => [t.topic, t.samples, moment(t.last / 1000)]);
     return [
       ...facts.map(([name, value]) => `${name!.padEnd(11)} ${value}`),
+      ...(path.length ? ["", ...path] : []),
       ...(events.length ? ["", table(["at", "event", "detail"], events)] : []),
       ...(topics.length ? ["", table(["topic", "samples", "last"], topics)] : []),
     ].join("\n");

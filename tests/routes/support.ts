@@ -160,6 +160,8 @@ export function testApp(more: Partial<Services> = {}) {
       seen.publishes.push({ topic, payload, encoding });
       return { offset: 7, timeUs: 1_700_000_000_000_000 };
     },
+    ways: () => [],
+    rtc: null,
     connected: () => [{ device: "pump", sessionId: "s-5", transportKind: "websocket", remote: "10.0.0.1:1" }],
     metrics: () => seen.metrics,
     notReady: () => seen.notReady,

@@ -76,6 +76,7 @@ export function playedLanes(open: (session: LaneSession) => PlayedLane): Negotia
         lane = open(session);
         lane.handlers = session.opened(lane);
       },
+      facts: () => undefined,
       close: () => lane?.close("the session is over"),
     };
   };
