@@ -26,9 +26,11 @@ export const STUCK_AFTER_MS = 30_000;
 /** What a look at the backlog says. */
 export type BacklogState = "clear" | "waiting" | "behind" | "stuck";
 
-/** Watches the backlog of one transport. */
+/** Watches the backlog of one transport, and wakes those who wait for it to clear. */
 export class Backlog {
   #since: number | undefined;
+  #waiters: ((clear: boolean) => void)[] = [];
+  #over = false;
 
   constructor(readonly transport: Transport) {}
 
@@ -58,5 +60,28 @@ export class Backlog {
     if (waitedMs >= STUCK_AFTER_MS) return "stuck";
     const standing = bytes > HIGH_WATER_BYTES && waitedMs >= GRACE_MS;
     return standing || bytes > FULL_BYTES || waitedMs >= maxStaleMs ? "behind" : "waiting";
+  }
+  /** Resolves when it is clear, with false when the connection is over. */
+  cleared(): Promise<boolean> {
+    if (this.#over) return Promise.resolve(false);
+    if (this.clear) return Promise.resolve(true);
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  /** Looks whether it has cleared for those who wait. */
+  wake(): void {
+    if (this.#waiters.length > 0 && this.clear) this.#settle(true);
+  }
+
+  /** The connection is over. */
+  end(): void {
+    this.#over = true;
+    this.#settle(false);
+  }
+
+  #settle(clear: boolean): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const settle of waiters) settle(clear);
   }
 }

@@ -3,19 +3,19 @@
  *
  * @module
  */
-import type { AnnouncedLimits, Welcome } from "../protocol/control.ts";
-import type { Authorizer, Principal } from "../hub/access.ts";
-import type { Clock } from "../hub/clock.ts";
-import type { Counters } from "../hub/counters.ts";
-import type { Hub } from "../hub/hub.ts";
+import type { Principal } from "../hub/access.ts";
 import type { Recorder } from "../hub/recording.ts";
 import type { Resumption } from "../hub/resumption.ts";
-import type { EndableSession, SessionLog } from "../hub/session_log.ts";
-import type { NegotiateLanes } from "../transport/lane.ts";
-import type { Liveness } from "../transport/liveness.ts";
+import type { SessionContext } from "../sessions/context.ts";
+import type { Parked } from "../sessions/lasting.ts";
 import type { DeviceDirectory } from "./directory.ts";
 import type { Downlink } from "./downlink.ts";
-import type { ResumableDevice } from "./session.ts";
+
+/** What outlives a device's broken connection, beside its record. */
+export interface ResumableDevice {
+  device: string;
+  producer: string;
+}
 
 /** An enrolment that waits for an operator. */
 export interface EnrolmentTicket {
@@ -34,28 +34,10 @@ export interface EnrolmentDesk {
 }
 
 /** Shared parts of all device sessions. */
-export interface DeviceContext {
-  hub: Hub;
-  clock: Clock;
+export interface DeviceContext extends SessionContext {
   recorder: Recorder;
-  sessionLog: SessionLog;
-  /** All sessions that are open; each adds itself and takes itself out. */
-  open: Set<EndableSession>;
-  authorizer: Authorizer;
-  counters: Counters;
-  liveness: Liveness;
-  limits: AnnouncedLimits;
-  /** Milliseconds that a new connection has for its `hello`. */
-  helloTimeoutMs: number;
-  gateway: string;
-  /** STUN and TURN servers for a peer, credentials made anew each time. */
-  iceServers?: (peer: string) => Welcome["iceServers"];
-  /** Sets state lanes up; without it peers' offers are rejected. */
-  lanes?: NegotiateLanes;
-  resumption: Resumption<ResumableDevice>;
+  resumption: Resumption<Parked<ResumableDevice>>;
   directory: DeviceDirectory;
   downlink: Downlink;
   enrolment?: EnrolmentDesk;
-  /** Says what went wrong on our side; never a peer's fault. */
-  fault(where: string, error: unknown): void;
 }

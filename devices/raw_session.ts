@@ -4,57 +4,45 @@
  *
  * @module
  */
-import { CLOSE, type CloseCode, closeCode } from "../protocol/close_codes.ts";
+import { CLOSE, type CloseCode } from "../protocol/close_codes.ts";
 import { MAX_PAYLOAD_BYTES } from "../protocol/limits.ts";
 import type { Principal } from "../hub/access.ts";
-import type { SessionRecord } from "../hub/session_log.ts";
-import { Tally } from "../hub/tally.ts";
 import type { Topic } from "../hub/topic.ts";
+import { endReason } from "../sessions/connection.ts";
+import { TOTALS_EVERY_MS } from "../sessions/lasting.ts";
+import { PlainSession } from "../sessions/plain.ts";
 import type { Transport, TransportClosed, TransportHandlers } from "../transport/transport.ts";
 import type { DeviceContext } from "./context.ts";
 import type { LiveDevice } from "./directory.ts";
 
 const encoder = new TextEncoder();
 
-/** How often the totals go on record, in milliseconds. */
-const TOTALS_EVERY_MS = 2_000;
-
 /** One raw device on one connection. */
 export class RawSession implements TransportHandlers, LiveDevice {
   readonly device: string;
-  readonly sessionId: string;
-  readonly #record: SessionRecord;
-  readonly #tally: Tally;
-  readonly #stopRevoked: () => void;
+  readonly #session: PlainSession;
   readonly #totalsTimer: ReturnType<typeof setInterval>;
   #raw: Topic | undefined;
   #text: Topic | undefined;
-  #closed = false;
 
   constructor(readonly context: DeviceContext, readonly transport: Transport, principal: Principal) {
     this.device = principal.device!;
-    this.#record = context.sessionLog.open({
-      role: "device",
-      device: this.device,
-      tokenId: principal.tokenId,
-      label: principal.label,
-      remote: transport.remote,
-      transport: transport.kind,
+    this.#session = new PlainSession({
+      context,
+      principal,
+      session: this,
+      connection: transport,
       client: "raw",
+      traffic: () => transport.traffic,
     });
-    this.sessionId = this.#record.id;
-    this.#record.event("opened", { remote: transport.remote, transport: transport.kind, mode: "raw" });
-    this.#tally = new Tally(context.counters, "device_drops");
-    this.#stopRevoked = context.authorizer.onRevoked(
-      principal.tokenId,
-      () => this.end(CLOSE.unauthorized, "the token was revoked"),
-    );
-    this.#totalsTimer = setInterval(
-      () => this.#record.totals(this.#tally.totals(transport.traffic)),
-      TOTALS_EVERY_MS,
-    );
-    context.open.add(this);
+    const { remote, kind } = transport;
+    this.#session.record.event("opened", { remote, transport: kind, mode: "raw" });
+    this.#totalsTimer = setInterval(() => this.#session.refresh(), TOTALS_EVERY_MS);
     context.directory.arrived(this);
+  }
+
+  get sessionId(): string {
+    return this.#session.record.id;
   }
 
   get transportKind(): string {
@@ -86,19 +74,16 @@ export class RawSession implements TransportHandlers, LiveDevice {
   }
 
   closed(info: TransportClosed): void {
-    const code = closeCode(info.code);
-    this.#finish(code?.name ?? (info.code === 1005 ? "normal" : "connection_lost"));
+    this.#finish(endReason(info));
   }
 
   end(close: CloseCode, reason: string): void {
-    if (this.#closed) return;
-    this.#record.event("closed", { reason: close.name, detail: reason });
-    this.#finish(close.name);
-    this.transport.close(close, reason);
+    if (this.#finish(close.name, reason)) this.transport.close(close, reason);
   }
 
   #publish(topic: Topic, payload: Uint8Array): void {
-    if (this.#closed) return;
+    const { over, tally, record } = this.#session;
+    if (over) return;
     if (payload.length > MAX_PAYLOAD_BYTES) {
       this.context.counters.add("protocol_errors", CLOSE.messageTooLarge.name);
       this.end(
@@ -107,18 +92,14 @@ export class RawSession implements TransportHandlers, LiveDevice {
       );
       return;
     }
-    this.#tally.samplesIn++;
-    this.context.hub.publish(topic, this.context.clock.nowUs(), this.#record.number, payload);
+    tally.samplesIn++;
+    this.context.hub.publish(topic, this.context.clock.nowUs(), record.number, payload);
   }
 
-  #finish(reason: string): void {
-    if (this.#closed) return;
-    this.#closed = true;
+  #finish(reason: string, detail?: string): boolean {
+    if (!this.#session.end(reason, detail)) return false;
     clearInterval(this.#totalsTimer);
-    this.#stopRevoked();
-    this.context.open.delete(this);
-    this.#tally.retire(this.transport.traffic);
-    this.#record.close(reason, this.#tally.totals());
     this.context.directory.departed(this, reason);
+    return true;
   }
 }

@@ -19,9 +19,9 @@ import {
 import type { DashboardContext, ResumableDashboard } from "../dashboards/context.ts";
 import { DashboardDirectory } from "../dashboards/directory.ts";
 import { DashboardSession } from "../dashboards/session.ts";
-import type { DeviceContext } from "../devices/context.ts";
+import type { DeviceContext, ResumableDevice } from "../devices/context.ts";
 import { RawSession } from "../devices/raw_session.ts";
-import { DeviceSession, type ResumableDevice } from "../devices/session.ts";
+import { DeviceSession } from "../devices/session.ts";
 import type { Principal } from "../hub/access.ts";
 import type { EndableSession } from "../hub/session_log.ts";
 import { FeedRegistry } from "../hub/feed.ts";
@@ -30,6 +30,8 @@ import { Resumption } from "../hub/resumption.ts";
 import { Lanes } from "../rtc/lanes.ts";
 import type { RtcSettings } from "../rtc/settings.ts";
 import type { DeviceMode } from "../routes/sockets.ts";
+import type { SessionContext } from "../sessions/context.ts";
+import { letGo, type Parked } from "../sessions/lasting.ts";
 import type { LaneSession } from "../transport/lane.ts";
 import { Liveness } from "../transport/liveness.ts";
 import type { SessionWay } from "../transport/way.ts";
@@ -78,7 +80,7 @@ export class Sessions {
     this.feeds = new FeedRegistry(hub, scheduler, parts.newGroup);
     const lanes = parts.rtc ? new Lanes({ settings: parts.rtc, counters, fault }) : undefined;
     this.#lanes = lanes;
-    const common = {
+    const common: SessionContext = {
       ...(lanes === undefined ? {} : {
         lanes: (session: LaneSession) => lanes.negotiate(session),
         iceServers: (peer: string) => lanes.iceServers(peer),
@@ -88,7 +90,6 @@ export class Sessions {
       counters,
       fault,
       open: this.#open,
-      recorder: store.recorder,
       sessionLog: store.sessionLog,
       authorizer: access.tokens,
       liveness: this.#liveness,
@@ -98,7 +99,8 @@ export class Sessions {
     };
     this.#device = {
       ...common,
-      resumption: new Resumption<ResumableDevice>(settings.resumeWithinMs),
+      recorder: store.recorder,
+      resumption: new Resumption<Parked<ResumableDevice>>(settings.resumeWithinMs),
       directory: core.directory,
       downlink: core.downlink,
       enrolment: enrolmentDesk(access.enrolments, access.tokens),
@@ -107,7 +109,7 @@ export class Sessions {
       ...common,
       feeds: this.feeds,
       reader: store.reader,
-      resumption: new Resumption<ResumableDashboard>(settings.resumeWithinMs),
+      resumption: new Resumption<Parked<ResumableDashboard>>(settings.resumeWithinMs),
       directory: this.dashboards,
       writer: core.downlink,
     };
@@ -120,13 +122,13 @@ export class Sessions {
       if (principal?.device !== undefined) this.#core.access.devices.seen(principal.device);
       return mode === "raw" && principal
         ? new RawSession(this.#device, transport, principal)
-        : new DeviceSession(this.#device, transport, principal);
+        : new DeviceSession(this.#device, transport, principal).connection;
     };
   }
 
   /** How a dashboard comes in. */
   dashboard(principal: Principal): Accept {
-    return (transport) => new DashboardSession(this.#dashboard, transport, principal);
+    return (transport) => new DashboardSession(this.#dashboard, transport, principal).connection;
   }
 
   /** Why each open session is on its transport. */
@@ -140,10 +142,8 @@ export class Sessions {
   /** Says bye to everybody and closes the records of those who might have come back. */
   stop(): void {
     for (const session of [...this.#open]) session.end(CLOSE.goingAway, "the gateway is shutting down");
-    const close = (parked: ResumableDevice | ResumableDashboard) =>
-      parked.record.close(parked.reason, parked.tally.totals());
-    this.#device.resumption.release(close);
-    this.#dashboard.resumption.release(close);
+    this.#device.resumption.release(letGo);
+    this.#dashboard.resumption.release(letGo);
     this.#lanes?.stop();
     this.#liveness.stop();
   }

@@ -157,6 +157,9 @@ const shared = {
   clock_reply: object({ type: oneOf("clock_reply"), t: microseconds, at: microseconds }),
 };
 
+/** What either side may say, whoever the peer is. */
+export type SharedMessage = Of<typeof shared[keyof typeof shared]>;
+
 const resume = object({
   /** Session id from the former `welcome`. */
   session: string(64),

@@ -3,15 +3,14 @@
  *
  * @module
  */
-import { CLOSE, type CloseCode } from "../../protocol/close_codes.ts";
+import type { CloseCode } from "../../protocol/close_codes.ts";
 import { MAX_PAYLOAD_BYTES } from "../../protocol/limits.ts";
 import { matchesAny } from "../../protocol/topics.ts";
 import { PayloadError } from "../../payload/payload.ts";
 import type { Principal } from "../../hub/access.ts";
 import type { CommitListener } from "../../hub/hub.ts";
-import type { SessionRecord } from "../../hub/session_log.ts";
-import { Tally } from "../../hub/tally.ts";
 import type { Topic } from "../../hub/topic.ts";
+import { PlainSession } from "../../sessions/plain.ts";
 import type { Traffic } from "../../transport/transport.ts";
 import { guessEncoding, incoming } from "../payload.ts";
 import { COMMAND_LEVEL, deviceTopic, SET_LEVEL } from "../topics.ts";
@@ -36,39 +35,31 @@ export type Taken = "ok" | "dropped" | "busy";
 export class MqttDeviceSession implements PresentDevice, WriteTarget {
   readonly transportKind = "mqtt";
   readonly device: string;
-  readonly sessionId: string;
-  readonly #record: SessionRecord;
-  readonly #tally: Tally;
-  readonly #stopRevoked: () => void;
+  readonly #session: PlainSession;
   readonly #topics = new Map<string, Topic>();
   readonly #commits = new Map<Topic, CommitListener>();
   readonly #waiting = new Map<Topic, Map<number, (taken: Taken) => void>>();
   /** Writable topics, with the MQTT topic that the client wants them on. */
   readonly #writable = new Map<Topic, string>();
   readonly #producer: string;
-  #closed = false;
 
   constructor(readonly context: BrokerContext, readonly client: SessionClient, device: string) {
     this.device = device;
-    const { principal } = client;
-    this.#record = context.sessionLog.open({
-      role: "device",
-      device,
-      tokenId: principal.tokenId,
-      label: principal.label,
-      remote: client.remote,
-      transport: "mqtt",
-      client: `MQTT ${client.id}`,
+    const { principal, id, remote } = client;
+    this.#session = new PlainSession({
+      context,
+      principal,
+      session: this,
+      connection: { remote, kind: this.transportKind },
+      client: `MQTT ${id}`,
+      traffic: () => client.traffic(),
     });
-    this.sessionId = this.#record.id;
-    this.#producer = `mqtt ${client.id}`;
-    this.#tally = new Tally(context.counters, "device_drops");
-    this.#stopRevoked = context.authorizer.onRevoked(
-      principal.tokenId,
-      () => this.end(CLOSE.unauthorized, "the token was revoked"),
-    );
-    context.open.add(this);
+    this.#producer = `mqtt ${id}`;
     context.presence.arrived(this);
+  }
+
+  get sessionId(): string {
+    return this.#session.record.id;
   }
 
   get remote(): string {
@@ -77,15 +68,15 @@ export class MqttDeviceSession implements PresentDevice, WriteTarget {
 
   /** Takes a message; `settled` is told when it may be acknowledged. */
   publish(mqttTopic: string, payload: Uint8Array, qos: number, settled: (taken: Taken) => void): void {
-    if (this.#closed) return settled("dropped");
+    if (this.#session.over) return settled("dropped");
     const topic = this.#topic(mqttTopic, payload, qos);
     if (!topic) return settled("dropped");
     const fitted = this.#fitted(topic, payload);
     if (!fitted) return settled("dropped");
-    this.#tally.samplesIn++;
+    this.#session.tally.samplesIn++;
     const { hub, clock } = this.context;
     if (topic.description.deliveryClass === "event") return this.#event(topic, fitted, settled);
-    hub.publish(topic, clock.nowUs(), this.#record.number, fitted);
+    hub.publish(topic, clock.nowUs(), this.#session.record.number, fitted);
     settled("ok");
   }
 
@@ -96,7 +87,7 @@ export class MqttDeviceSession implements PresentDevice, WriteTarget {
    * @returns whether it is such a topic: what is written to it comes by this session.
    */
   subscribed(filter: string): boolean {
-    if (this.#closed || /[+#]/.test(filter)) return false;
+    if (this.#session.over || /[+#]/.test(filter)) return false;
     const named = deviceTopic(this.context.tree, this.device, filter);
     if ("problem" in named) return false;
     const last = named.name.slice(named.name.lastIndexOf("/") + 1);
@@ -117,7 +108,7 @@ export class MqttDeviceSession implements PresentDevice, WriteTarget {
     const filter = this.#writable.get(topic);
     if (filter === undefined) return;
     const { downlinks } = this.context;
-    this.#tally.samplesOut++;
+    this.#session.tally.samplesOut++;
     this.client.send(filter, payload.slice()).then(() => {
       if (topic.description.deliveryClass === "state") downlinks.confirmed(topic, offset);
       else downlinks.answered(topic, offset, { status: "done", message: "handed to the MQTT client" });
@@ -125,30 +116,28 @@ export class MqttDeviceSession implements PresentDevice, WriteTarget {
   }
 
   end(close: CloseCode, reason: string): void {
-    if (this.#closed) return;
-    this.#record.event("closed", { reason: close.name, detail: reason });
-    this.finish(close.name);
-    this.client.end(reason);
+    if (this.finish(close.name, reason)) this.client.end(reason);
   }
 
-  /** The connection is over. */
-  finish(reason: string): void {
-    if (this.#closed) return;
-    this.#closed = true;
+  /**
+   * The connection is over.
+   *
+   * @param detail More words, where the gateway ended it.
+   * @returns false when that was known.
+   */
+  finish(reason: string, detail?: string): boolean {
+    if (!this.#session.end(reason, detail)) return false;
     const { context } = this;
-    this.#stopRevoked();
-    context.open.delete(this);
     for (const topic of this.#writable.keys()) context.downlinks.detach(topic, this);
     for (const [topic, listener] of this.#commits) context.hub.offCommit(topic, listener);
     for (const waiting of this.#waiting.values()) for (const settled of waiting.values()) settled("dropped");
-    this.#tally.retire(this.client.traffic());
-    this.#record.close(reason, this.#tally.totals());
     context.presence.departed(this, reason);
+    return true;
   }
 
   /** Brings the record's totals up to date. */
   refresh(): void {
-    if (!this.#closed) this.#record.totals(this.#tally.totals(this.client.traffic()));
+    this.#session.refresh();
   }
 
   #topic(mqttTopic: string, payload: Uint8Array, qos: number): Topic | undefined {
@@ -199,7 +188,7 @@ export class MqttDeviceSession implements PresentDevice, WriteTarget {
     const offset = hub.publishEvent(
       topic,
       clock.nowUs(),
-      this.#record.number,
+      this.#session.record.number,
       payload,
       0,
       payload.length,
@@ -225,7 +214,7 @@ export class MqttDeviceSession implements PresentDevice, WriteTarget {
   }
 
   #drop(reason: string, detail: string): undefined {
-    this.#tally.drop(reason);
+    this.#session.tally.drop(reason);
     this.context.log("debug", `MQTT device ${this.device}: message dropped: ${detail}`);
     return undefined;
   }

@@ -9,7 +9,9 @@ import { scanSource } from "./source_scan.ts";
 const MIDDLE = ["devices", "dashboards", "rtc", "mqtt", "db", "access"];
 const SEAMS = ["protocol", "payload", "hub", "transport"];
 const FRONT = ["routes", "cli"];
-const ALL = [...SEAMS, ...MIDDLE, ...FRONT, "client", "web", "runtime"];
+/** Folders of the middle that hold sessions, on what is common to all of them. */
+const WITH_SESSIONS = ["devices", "dashboards", "mqtt"];
+const ALL = [...SEAMS, "sessions", ...MIDDLE, ...FRONT, "client", "web", "runtime"];
 
 /**
  * Which layers each layer may import beside itself. A layer is a top-level folder, or a module at the root.
@@ -21,7 +23,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "transport": ["protocol"],
   "hub": ["protocol", "transport"],
   "runtime": ["protocol", "transport"],
+  "sessions": ["protocol", "hub", "transport"],
   ...Object.fromEntries(MIDDLE.map((layer) => [layer, SEAMS])),
+  ...Object.fromEntries(WITH_SESSIONS.map((layer) => [layer, [...SEAMS, "sessions"]])),
   // The agent and the simulator are devices like any other, so cli/ holds the SDK.
   ...Object.fromEntries(FRONT.map((layer) => [layer, [...SEAMS, ...MIDDLE, "client"]])),
   "client": ["protocol"],

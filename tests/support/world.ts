@@ -158,7 +158,7 @@ export class World {
   /** A device on a new connection, without hello. */
   device(name: string): PlayedPeer {
     const transport = new PlayedPeer();
-    transport.handlers = new DeviceSession(this.devices, transport, devicePrincipal(name));
+    transport.handlers = new DeviceSession(this.devices, transport, devicePrincipal(name)).connection;
     return transport;
   }
 
@@ -173,7 +173,7 @@ export class World {
   dashboard(read: string[] = ["#"], write: string[] = [], tokenId = "dash"): PlayedPeer {
     const transport = new PlayedPeer();
     const principal: Principal = { role: "dashboard", tokenId, label: tokenId, read, write };
-    transport.handlers = new DashboardSession(this.dashboards, transport, principal);
+    transport.handlers = new DashboardSession(this.dashboards, transport, principal).connection;
     return transport;
   }
 
