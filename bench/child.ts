@@ -52,7 +52,11 @@ export class Child {
   static start(
     program: string,
     args: string[],
-    { cores = SERVER_CORE, ...options }: { cwd?: string; cores?: number | string } = {},
+    { cores = SERVER_CORE, ...options }: {
+      cwd?: string;
+      env?: Record<string, string>;
+      cores?: number | string;
+    } = {},
   ): Child {
     return new Child(
       new Deno.Command("nice", {

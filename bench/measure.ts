@@ -89,20 +89,33 @@ export async function compare(
 ): Promise<{ rows: Row[]; results: Map<Server, FlowResult[]> }> {
   const results = new Map<Server, FlowResult[]>(servers.map((server) => [server, []]));
   const failures = new Map<Server, string>();
+  const refused = new Map<Server, number>();
   for (let turn = 0; turn < effort.repeats; turn++) {
     for (const server of servers) {
       if (failures.has(server)) continue;
       effort.progress(`${workload}: ${server.name}, ${turn + 1} of ${effort.repeats}`);
       try {
-        results.get(server)!.push(await measure(server, what, effort));
+        const result = await measure(server, what, effort);
+        if (what.rateHz > 0 && saturated(result)) refused.set(server, (refused.get(server) ?? 0) + 1);
+        else results.get(server)!.push(result);
       } catch (error) {
         failures.set(server, (error as Error).message);
       }
     }
   }
-  const rows = servers.map((server) =>
-    row(workload, server, what, results.get(server)!, failures.get(server))
-  );
+  const rows = servers.map((server) => {
+    const made = row(workload, server, what, results.get(server)!, failures.get(server));
+    const count = refused.get(server);
+    if (count !== undefined) {
+      made.notes.push(
+        `${count} of ${effort.repeats} runs refused: the generator was busy for more than ${
+          SATURATED * 100
+        } % of ` +
+          "the time, so the figure would have been its own",
+      );
+    }
+    return made;
+  });
   return { rows, results };
 }
 
@@ -150,12 +163,16 @@ export function row(
   };
 }
 
+function saturated({ loadCpu, seconds }: FlowResult): boolean {
+  return loadCpu / seconds > SATURATED;
+}
+
 function notes(what: Flow, results: FlowResult[]): string[] {
   const found: string[] = [];
   const lost = results.reduce((sum, one) => sum + one.expectedInAll - one.deliveredInAll, 0);
   const expected = results.reduce((sum, one) => sum + one.expectedInAll, 0);
   if (lost !== 0) found.push(`${(100 * lost / expected).toPrecision(2)} % not delivered`);
-  if (results.some((one) => one.loadCpu / one.seconds > SATURATED)) {
+  if (results.some(saturated)) {
     found.push("the generator was at its limit: the server can do at least this");
   }
   if (what.rateHz > 0 && results.some((one) => one.lateness.p99 > LATE_MS)) {

@@ -6,6 +6,7 @@
 import { aedes } from "./aedes.ts";
 import { Child, freePort, listens, output } from "./child.ts";
 import type { ServerAddress } from "./load/job.ts";
+import { signalk } from "./signalk.ts";
 
 /** A server that runs. */
 export interface Running {
@@ -135,8 +136,8 @@ async function mosquittoVersion(): Promise<string> {
   return new TextDecoder().decode(stdout).split("\n")[0]!.replace("mosquitto version ", "mosquitto ");
 }
 
-/** Debian's peers, and aedes from npm. */
-export const PEERS: Record<"nats" | "mosquitto" | "mosquittoWebSocket" | "aedes", Server> = {
+/** Debian's peers, and aedes and Signal K from npm. */
+export const PEERS: Record<"nats" | "mosquitto" | "mosquittoWebSocket" | "aedes" | "signalk", Server> = {
   nats: {
     name: "nats-server",
     ours: false,
@@ -164,4 +165,5 @@ export const PEERS: Record<"nats" | "mosquitto" | "mosquittoWebSocket" | "aedes"
     start: () => startMosquitto("mqtt-websocket"),
   },
   aedes,
+  signalk,
 };

@@ -14,6 +14,7 @@ export type Protocol =
   | "mqtt"
   | "mqtt-websocket"
   | "nats"
+  | "signalk"
   | "mqtt-in"
   | "bridge-in"
   | "bridge-out";

@@ -13,6 +13,7 @@ import { runIdle } from "./idle.ts";
 import type { LoadJob, ServerAddress } from "./job.ts";
 import { mqttClient } from "./mqtt.ts";
 import { natsClient } from "./nats.ts";
+import { signalkClient } from "./signalk.ts";
 import { tidegateClient } from "./tidegate.ts";
 
 function clientFor(server: ServerAddress): Client {
@@ -21,6 +22,8 @@ function clientFor(server: ServerAddress): Client {
       return tidegateClient(server);
     case "nats":
       return natsClient(server);
+    case "signalk":
+      return signalkClient(server);
     case "mqtt":
     case "mqtt-websocket":
       return mqttClient(server);

@@ -62,7 +62,8 @@ export async function openWebSocket(
   socket.write(
     `GET ${address.path} HTTP/1.1\r\nHost: ${address.host}:${address.port}\r\nConnection: Upgrade\r\n` +
       `Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGlkZWdhdGUgYmVuY2ghIQ==\r\n` +
-      `Sec-WebSocket-Protocol: ${address.protocols.join(", ")}\r\n\r\n`,
+      (address.protocols.length === 0 ? "" : `Sec-WebSocket-Protocol: ${address.protocols.join(", ")}\r\n`) +
+      "\r\n",
   );
   await opened.promise;
   return socket;
