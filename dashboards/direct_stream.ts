@@ -37,6 +37,7 @@ export class DirectStream implements PatternListener, Flushable {
   readonly #stream: StateStream;
   readonly #events: BatchWriter;
   #marked = false;
+  #counted = 0;
 
   constructor(parts: DirectStreamParts) {
     this.#parts = parts;
@@ -78,9 +79,12 @@ export class DirectStream implements PatternListener, Flushable {
     this.#parts.outbox.mark();
   }
 
-  /** State samples that have gone out. */
-  get sent(): number {
-    return this.#stream.sent;
+  /** State samples that have gone out since this was asked last. */
+  takeSent(): number {
+    const { sent } = this.#stream;
+    const since = sent - this.#counted;
+    this.#counted = sent;
+    return since;
   }
 
   /** Ends it. `deliver`: what the peer is not known to have of state goes out on the control lane. */

@@ -21,7 +21,7 @@ import { Announced } from "./announced.ts";
 import { Backlog } from "./backlog.ts";
 import type { DashboardContext, ResumableDashboard } from "./context.ts";
 import type { LiveDashboard } from "./directory.ts";
-import { type BehindReason, Subscription } from "./subscription.ts";
+import { Subscription } from "./subscription.ts";
 import { answerWrite } from "./write.ts";
 
 type Message<T extends DashboardMessage["type"]> = Extract<DashboardMessage, { type: T }>;
@@ -98,7 +98,7 @@ export class DashboardSession implements LiveDashboard {
         case "stuck":
           return this.connection.refused();
       }
-      if (subscription.behind) subscription.drain(this.#behindReason(subscription));
+      if (subscription.behind) subscription.drain();
     }
   }
 
@@ -108,10 +108,6 @@ export class DashboardSession implements LiveDashboard {
     subscription.fallBehind();
     if (!subscription.behind) return;
     record.event("behind", { subscription: subscription.id, waiting: this.transport.bufferedBytes });
-  }
-
-  #behindReason(subscription: Subscription): BehindReason {
-    return subscription.maxStaleMs === Infinity ? "conflated" : "stale";
   }
 
   #control(message: DashboardMessage): void {

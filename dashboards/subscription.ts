@@ -4,10 +4,8 @@
  *
  * @module
  */
-import { BatchWriter } from "../protocol/batch.ts";
 import type { GapReason, Position, Subscribe, ToDashboard } from "../protocol/control.ts";
-import { MAX_MESSAGE_BYTES, MAX_SCHEMA_BYTES } from "../protocol/limits.ts";
-import { type Feed, FEED_BATCH_BYTES, type FeedMember, type FeedOptions } from "../hub/feed.ts";
+import type { Feed, FeedMember, FeedOptions } from "../hub/feed.ts";
 import { PatternSet } from "../hub/pattern.ts";
 import type { StateOutbox } from "../hub/state_outbox.ts";
 import type { Tally } from "../hub/tally.ts";
@@ -17,7 +15,10 @@ import type { Backlog } from "./backlog.ts";
 import { catchUp, type CatchUpParts } from "./catch_up.ts";
 import type { DashboardContext } from "./context.ts";
 import { DirectStream } from "./direct_stream.ts";
+import { readMissed } from "./missed.ts";
 import { Outbox, type OutboxWay } from "./outbox.ts";
+import { type Skipped, Skips } from "./skips.ts";
+import { costOf, sendSnapshot } from "./snapshot.ts";
 
 type Phase =
   | { at: "catching_up" }
@@ -28,12 +29,6 @@ type Phase =
 
 /** Most bytes that a subscription begins with at once; with more to tell it waits for the peer to read. */
 const MAX_BURST_BYTES = 262_144;
-
-/** About what an announcement without a schema takes, in bytes. */
-const ANNOUNCEMENT_BYTES = 200;
-
-/** Why state samples are left out while a peer is behind. */
-export type BehindReason = "conflated" | "stale";
 
 /** What a subscription needs of its session. */
 export interface SubscriptionParts {
@@ -62,10 +57,7 @@ export class Subscription implements FeedMember {
   readonly maxStaleMs: number;
   readonly transport: Transport;
   readonly #options: FeedOptions;
-  readonly #skipped = { rate: 0, conflated: 0, stale: 0 };
-  #reported = 0;
-  #countedRate = 0;
-  #countedOnLane = 0;
+  readonly #skips: Skips;
   /** Feed number that the peer was told first; 0 before. */
   #firstFeed = 0;
   #phase: Phase = { at: "catching_up" };
@@ -79,6 +71,7 @@ export class Subscription implements FeedMember {
     this.id = request.id;
     this.maxStaleMs = request.maxStaleMs ?? Infinity;
     this.transport = parts.transport;
+    this.#skips = new Skips(parts.tally, request.maxStaleMs === undefined ? "conflated" : "stale");
     this.#options = {
       patterns: new PatternSet(request.patterns, parts.readable),
       ...(request.maxHz === undefined ? {} : { maxHz: request.maxHz }),
@@ -118,7 +111,7 @@ export class Subscription implements FeedMember {
     if (phase.at === "live") this.#leave(phase);
     if (phase.at === "direct") this.#leaveLane(phase.stream, false);
     if (phase.at === "behind") this.parts.context.hub.unlisten(phase.outbox);
-    this.#countRate(this.#skipped.rate);
+    this.#skips.end();
   }
 
   /** The state lane carries: a live subscription takes to it. */
@@ -143,7 +136,7 @@ export class Subscription implements FeedMember {
     if (phase.at !== "live" && phase.at !== "direct") return;
     const { context } = this.parts;
     const feed = context.feeds.privateNumber();
-    const outbox = new Outbox(this.#options.patterns, feed, (topic) => this.announce([topic]));
+    const outbox = this.#newOutbox(feed);
     if (phase.at === "live") this.#leave(phase);
     else this.#leaveLane(phase.stream, true);
     if (this.#ended) return; // the peer refused what it was still due
@@ -154,12 +147,11 @@ export class Subscription implements FeedMember {
   }
 
   /** Sends what the outbox holds while the peer can take it, and goes live again when it has caught up. */
-  drain(reason: BehindReason): void {
+  drain(): void {
     const phase = this.#phase;
     if (phase.at !== "behind" || !this.parts.backlog.clear) return;
     phase.outbox.drain(this.#way);
-    this.#skipped[reason] += phase.outbox.conflated;
-    this.parts.tally.drop(reason, phase.outbox.conflated);
+    this.#skips.add(phase.outbox);
     phase.outbox.conflated = 0;
     if (phase.reading || !phase.outbox.empty || !this.parts.backlog.clear) return;
     if (phase.outbox.missedEvents) this.#readMissed(phase);
@@ -169,24 +161,9 @@ export class Subscription implements FeedMember {
   /** Tells the peer what was skipped, when that has changed. */
   report(): void {
     const phase = this.#phase;
-    const counts = { ...this.#skipped };
-    if (phase.at === "live") counts.rate += phase.feed.skippedByRate - phase.skippedAtJoin;
-    if (phase.at === "direct") {
-      this.#countLane(phase.stream);
-      counts.rate += phase.stream.skipped.rate;
-      counts[this.#busyReason] += phase.stream.skipped.conflated;
-    }
-    this.#countRate(counts.rate);
-    const total = counts.rate + counts.conflated + counts.stale;
-    if (total === this.#reported) return;
-    this.#reported = total;
-    this.parts.send({ type: "skipped", id: this.id, counts });
-  }
-
-  /** Puts what `maxHz` left out on the session's record too. */
-  #countRate(total: number): void {
-    this.parts.tally.drop("rate", total - this.#countedRate);
-    this.#countedRate = total;
+    if (phase.at === "direct") this.sent(phase.stream.takeSent());
+    const counts = this.#skips.news(skippedIn(phase));
+    if (counts) this.parts.send({ type: "skipped", id: this.id, counts });
   }
 
   #begin(from: Exclude<Subscribe["from"], undefined>): void {
@@ -211,11 +188,15 @@ export class Subscription implements FeedMember {
       .catch((error) => this.#failed(error));
   }
 
+  #newOutbox(feed: number): Outbox {
+    return new Outbox(this.#options.patterns, feed, (topic) => this.announce([topic]));
+  }
+
   /** Its topics speak faster than the peer reads the past: from here on it gets what one that is behind gets. */
   #goOnBehind(feed: number, positions: ReadonlyMap<string, Position>): void {
     if (this.#ended) return;
     const { hub } = this.parts.context;
-    const outbox = new Outbox(this.#options.patterns, feed, (topic) => this.announce([topic]));
+    const outbox = this.#newOutbox(feed);
     const ahead = hub.listen(outbox).filter((topic) => topic.deliveredOffset > held(topic));
     for (const topic of ahead) {
       if (topic.description.deliveryClass === "event") outbox.miss(topic, held(topic));
@@ -233,13 +214,13 @@ export class Subscription implements FeedMember {
   #beginBehind(topics: Topic[], values: Topic[]): void {
     const { context } = this.parts;
     const feed = context.feeds.privateNumber();
-    const outbox = new Outbox(this.#options.patterns, feed, (topic) => this.announce([topic]));
+    const outbox = this.#newOutbox(feed);
     this.#firstFeed = feed;
     this.parts.send({ type: "subscribed", id: this.id, feed, live: false });
     context.hub.listen(outbox);
     this.#phase = { at: "behind", outbox, feed, reading: false };
     outbox.begin(topics, values);
-    this.drain("conflated");
+    this.drain();
   }
 
   #catchUpParts(feed: number): CatchUpParts {
@@ -300,72 +281,29 @@ export class Subscription implements FeedMember {
   }
 
   #leaveLane(stream: DirectStream, deliver: boolean): void {
-    this.#countLane(stream);
-    this.#countedOnLane = 0;
+    this.sent(stream.takeSent());
     this.parts.context.hub.unlisten(stream);
-    const { rate, conflated } = stream.skipped;
-    this.#skipped.rate += rate;
-    this.#skipped[this.#busyReason] += conflated;
-    this.parts.tally.drop(this.#busyReason, conflated);
+    this.#skips.add(stream.skipped);
     stream.close(deliver);
   }
 
-  /** What went out on the lane since it was last counted. */
-  #countLane(stream: DirectStream): void {
-    this.sent(stream.sent - this.#countedOnLane);
-    this.#countedOnLane = stream.sent;
-  }
-
-  /** What a sample is counted as that a newer one replaced because the way was busy. */
-  get #busyReason(): BehindReason {
-    return this.maxStaleMs === Infinity ? "conflated" : "stale";
-  }
-
   #leave(phase: Extract<Phase, { at: "live" }>): void {
-    this.#skipped.rate += phase.feed.skippedByRate - phase.skippedAtJoin;
+    this.#skips.add(skippedIn(phase));
     phase.feed.leave(this);
     this.parts.context.feeds.release(phase.feed);
   }
 
-  /** Newest values of state topics, under the feed number that the peer was told last. */
+  /** Newest values of state topics, under the feed number that the peer was told first. */
   #snapshot(topics: Topic[]): void {
-    const writer = new BatchWriter({ maxBytes: MAX_MESSAGE_BYTES, feed: this.#firstFeed });
-    const flush = () => {
-      const samples = writer.count;
-      if (samples > 0) this.#batch(writer.takeBorrowed(), samples);
-    };
-    for (const { id, newest, description } of topics) {
-      if (!newest || description.deliveryClass !== "state") continue;
-      if (writer.add(id, newest.offset, newest.timeUs, newest.bytes, 0, newest.length)) continue;
-      flush();
-      writer.add(id, newest.offset, newest.timeUs, newest.bytes, 0, newest.length);
-    }
-    flush();
+    sendSnapshot(topics, this.#firstFeed, (batch, samples) => this.#batch(batch, samples));
   }
 
-  /** Events that went by while the peer was behind are on disk: they were delivered to others after their commit. */
   async #readMissed(phase: Extract<Phase, { at: "behind" }>): Promise<void> {
     phase.reading = true;
-    const { context } = this.parts;
-    const missed = phase.outbox.takeMissed();
-    const until = new Map([...missed.keys()].map((topic) => [topic.id, topic.deliveredOffset]));
-    const parts = this.#catchUpParts(phase.feed);
+    const { feed, outbox } = phase;
+    const { reader } = this.parts.context;
     try {
-      const topics = [...missed].map(([{ id, epoch }, offset]) => ({ id, after: { epoch, offset } }));
-      const items = context.reader.replay({
-        topics,
-        until,
-        feed: phase.feed,
-        maxBatchBytes: FEED_BATCH_BYTES,
-      });
-      for await (const item of items) {
-        if (!await parts.ready()) return;
-        if (item.kind === "batch") parts.batch(item.bytes, item.samples);
-        else if (item.kind === "gap") {
-          const topic = context.hub.topicById(item.topic);
-          if (topic) parts.gap(topic, item.epoch, item.from, item.to, item.reason);
-        }
-      }
+      await readMissed(outbox.takeMissed(), { ...this.#catchUpParts(feed), reader, feed });
     } catch (error) {
       this.#failed(error);
     } finally {
@@ -396,12 +334,8 @@ export class Subscription implements FeedMember {
   }
 }
 
-/** At most about so many bytes announce `topics` and carry the newest values of `values`. */
-function costOf(topics: readonly Topic[], values: readonly Topic[]): number {
-  let bytes = 0;
-  for (const { description: { schema, fields } } of topics) {
-    bytes += ANNOUNCEMENT_BYTES + (schema === undefined && fields === undefined ? 0 : MAX_SCHEMA_BYTES);
-  }
-  for (const { newest } of values) bytes += newest?.length ?? 0;
-  return bytes;
+/** What the stream of a phase has left out so far; an outbox gives its count up as it drains. */
+function skippedIn(phase: Phase): Skipped {
+  if (phase.at === "live") return { rate: phase.feed.skippedByRate - phase.skippedAtJoin };
+  return phase.at === "direct" ? phase.stream.skipped : {};
 }
