@@ -28,6 +28,9 @@ const REJECTED = 5;
 /** Candidates of the gateway's that may come before its answer. */
 const MAX_EARLY_CANDIDATES = 64;
 
+/** Longest reason that is passed on, in characters. */
+const MAX_REASON = 1_000;
+
 /** What the user of a lane is told. */
 export interface LaneListener {
   /** A message; `bytes` belongs to the receiver. */
@@ -218,11 +221,11 @@ export class LaneDialer {
     this.#end(cause);
     if (!this.#iceServers) return;
     this.#failures++;
-    this.#stopTimer = this.#env.timer(
-      () => this.#begin(),
-      backoffMs(BACKOFF, this.#failures, this.#env.random()),
-    );
-    this.#owner.failed(cause);
+    const retryInMs = Math.round(backoffMs(BACKOFF, this.#failures, this.#env.random()));
+    this.#stopTimer = this.#env.timer(() => this.#begin(), retryInMs);
+    // the gateway's operators want to know why, and how long it will last
+    this.#owner.send({ type: "reject", reason: cause.slice(0, MAX_REASON), retryInMs });
+    this.#owner.failed(`${cause}; next try in ${Math.ceil(retryInMs / 1_000)} s`);
   }
 
   #end(cause: string): void {

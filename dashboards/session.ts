@@ -17,6 +17,7 @@ import { LaneSlot } from "../sessions/lane_slot.ts";
 import { LastingSession, TOTALS_EVERY_MS } from "../sessions/lasting.ts";
 import type { LaneHandlers, StateLane } from "../transport/lane.ts";
 import type { Transport } from "../transport/transport.ts";
+import type { SessionWay } from "../transport/way.ts";
 import { Announced } from "./announced.ts";
 import { Backlog } from "./backlog.ts";
 import type { DashboardContext, ResumableDashboard } from "./context.ts";
@@ -61,6 +62,7 @@ export class DashboardSession implements LiveDashboard {
       binary: () => {
         throw new ProtocolError(CLOSE.badFrame, "a dashboard sends no binary messages; use `write`");
       },
+      way: () => this.#way(),
       over: (ending) => this.#over(ending),
     });
     this.connection.endWhenRevoked(principal.tokenId);
@@ -234,6 +236,17 @@ export class DashboardSession implements LiveDashboard {
       refused: () => connection.refused(),
     });
     this.#subscriptions.set(request.id, subscription);
+  }
+
+  #way(): SessionWay | undefined {
+    if (!this.#opened) return undefined;
+    const { session, lane: { facts } } = this.#opened;
+    const { roundTripMs, sent, lost } = this.#outbox?.sender.health ?? {};
+    return session.way({
+      ...(facts === undefined ? {} : { lane: facts }),
+      ...(roundTripMs === undefined ? {} : { roundTripMs }),
+      ...(sent === undefined || lost === undefined ? {} : { sent, lost }),
+    });
   }
 
   #announce(topics: Topic[], epoch?: string): void {

@@ -16,6 +16,7 @@ import { LaneSlot } from "../sessions/lane_slot.ts";
 import { LastingSession, letGo, TOTALS_EVERY_MS } from "../sessions/lasting.ts";
 import type { LaneHandlers, StateLane } from "../transport/lane.ts";
 import type { Transport, TransportKind } from "../transport/transport.ts";
+import type { SessionWay } from "../transport/way.ts";
 import { Advertising } from "./advertising.ts";
 import { ChannelTable } from "./channel_table.ts";
 import { ClockSync } from "./clock_sync.ts";
@@ -68,6 +69,7 @@ export class DeviceSession implements LiveDevice {
       parse: parseDeviceMessage,
       control: (message) => this.#control(message),
       binary: (bytes) => this.#binary(bytes),
+      way: () => this.#wayOf(),
       over: (ending) => this.#over(ending),
     });
   }
@@ -238,6 +240,16 @@ export class DeviceSession implements LiveDevice {
     this.#way = to;
     session.moved(to, cause);
     this.context.directory.moved(this);
+  }
+
+  #wayOf(): SessionWay | undefined {
+    if (this.#stage.at !== "open") return undefined;
+    const { session, lane: { facts } } = this.#stage.open;
+    const { roundTripUs } = session.tally;
+    return session.way({
+      ...(facts === undefined ? {} : { lane: facts }),
+      ...(roundTripUs === undefined ? {} : { roundTripMs: roundTripUs / 1_000 }),
+    });
   }
 
   #askClock(): void {

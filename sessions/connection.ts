@@ -9,6 +9,7 @@ import { CLOSE, type CloseCode, closeCode } from "../protocol/close_codes.ts";
 import type { SharedMessage } from "../protocol/control.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { EndableSession } from "../hub/session_log.ts";
+import type { SessionWay } from "../transport/way.ts";
 import type { Watched } from "../transport/liveness.ts";
 import type { Transport, TransportClosed, TransportHandlers } from "../transport/transport.ts";
 import type { SessionContext } from "./context.ts";
@@ -33,6 +34,8 @@ export interface ConnectionUser<In> {
   control(message: In): void;
   /** A binary message; `bytes` is borrowed. */
   binary(bytes: Uint8Array): void;
+  /** Why the session is on its transport; undefined before `welcome`. */
+  way?(): SessionWay | undefined;
   /** The connection is over: nothing can be sent any more. Called exactly once. */
   over(ending: Ending): void;
 }
@@ -93,6 +96,10 @@ export class Connection<In, Out extends { type: string }>
   dead(): void {
     const silentMs = Math.round(this.context.liveness.nowMs() - this.heardMs);
     this.close(CLOSE.idle, `nothing heard for ${silentMs} ms`, true);
+  }
+
+  way(): SessionWay | undefined {
+    return this.user.way?.();
   }
 
   /** Ends the session for good, from the gateway's side. */

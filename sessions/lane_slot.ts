@@ -8,6 +8,7 @@ import type { SessionRecord } from "../hub/session_log.ts";
 import type { Tally } from "../hub/tally.ts";
 import { type LaneHandlers, type LaneNegotiation, NO_LANES, type StateLane } from "../transport/lane.ts";
 import type { Traffic } from "../transport/transport.ts";
+import type { LaneFacts } from "../transport/way.ts";
 import type { Connection } from "./connection.ts";
 
 /** What the place needs of its session. */
@@ -31,11 +32,19 @@ export class LaneSlot {
     return this.#lane?.traffic;
   }
 
+  /** Where the negotiation stands; undefined before the first offer. */
+  get facts(): LaneFacts | undefined {
+    return this.#negotiation?.facts();
+  }
+
   /** A signalling message of the peer's. */
   signal(message: SignallingMessage): void {
     const { connection, record } = this.parts;
     const { lanes } = connection.context;
-    if (!lanes) return connection.send({ type: "reject", reason: NO_LANES });
+    if (!lanes) {
+      if (message.type === "offer") record.event("webrtc_rejected", { reason: NO_LANES });
+      return connection.send({ type: "reject", reason: NO_LANES });
+    }
     this.#negotiation ??= lanes({
       remote: connection.transport.remote,
       send: (answer) => connection.send(answer),

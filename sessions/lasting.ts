@@ -9,6 +9,7 @@ import { newResumeToken, type Resumption } from "../hub/resumption.ts";
 import type { SessionRecord, SessionStart } from "../hub/session_log.ts";
 import { Tally } from "../hub/tally.ts";
 import type { Traffic, Transport, TransportKind } from "../transport/transport.ts";
+import { type SessionWay, WayLog } from "../transport/way.ts";
 import type { Ending } from "./connection.ts";
 import type { SessionContext } from "./context.ts";
 
@@ -58,12 +59,14 @@ export class LastingSession<Own> {
   readonly token = newResumeToken();
   /** What was kept of it, where it is taken up again. */
   readonly kept: Own | undefined;
+  readonly #way: WayLog;
 
   constructor(readonly parts: LastingParts<Own>) {
     const { context, transport, principal, resumption, hello } = parts;
     const { session = "", token = "" } = hello.resume ?? {};
     const parked = resumption.take(session, token, ({ own }) => parts.mine(own));
     this.kept = parked?.own;
+    this.#way = new WayLog(transport.kind);
     this.record = parked?.record ?? context.sessionLog.open(startOf(principal, transport));
     this.tally = parked?.tally ?? new Tally(context.counters, parts.drops);
     const { remote, kind } = transport;
@@ -99,6 +102,24 @@ export class LastingSession<Own> {
   moved(to: TransportKind, cause: string): void {
     this.record.event("moved", { to, cause });
     this.record.describe({ transport: to });
+    this.#way.moved(to, cause);
+  }
+
+  /** Why it is on its transport, with what is known of a state lane. */
+  way(lane: Pick<SessionWay, "lane" | "roundTripMs" | "sent" | "lost">): SessionWay {
+    const { principal, transport: { remote } } = this.parts;
+    const { role, device, label } = principal;
+    const { transport, sinceMs, cause } = this.#way;
+    return {
+      session: this.record.id,
+      role,
+      name: device ?? label,
+      remote,
+      transport,
+      sinceMs,
+      cause,
+      ...lane,
+    };
   }
 
   /** Brings the totals on record up to date; `lane` is what a lane beside the connection has carried. */
