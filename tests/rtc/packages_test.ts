@@ -49,7 +49,8 @@ eachForm(({ form, test }) => {
       assertEquals(new Set(states).size, states.length, "a value came twice");
       assert(events.length <= STATES / STATES_PER_EVENT, "an event came twice");
       // the first ones may have been before the subscription
-      const expected = Array.from({ length: events.length }, (_, i) => STATES - STATES_PER_EVENT * i).reverse();
+      const expected = Array.from({ length: events.length }, (_, i) => STATES - STATES_PER_EVENT * i)
+        .reverse();
       assertEquals(events, expected);
       const recorded = await operator.sessions(gateway, { limit: "2" });
       assertEquals(recorded.map(({ transport }) => transport), ["webrtc", "webrtc"]);

@@ -1,6 +1,6 @@
 /** Many peers at a time, and peers that come and go: nothing of them stays behind. */
-import { assert } from "@std/assert";
-import { connectDevice } from "../../client/mod.ts";
+import { assert, assertEquals } from "@std/assert";
+import { connectDevice, type Dashboard } from "../../client/mod.ts";
 import { eachForm, uniqueName } from "../support/each_form.ts";
 import type { GatewayProcess } from "../support/gateway_process.ts";
 import { operator } from "../support/operator.ts";
@@ -10,29 +10,81 @@ const SOAK = Deno.env.get("TIDEGATE_SOAK") === "1";
 const PEERS = SOAK ? 50 : 8;
 const CYCLES = SOAK ? 1_000 : 12;
 
+/** Peers that connect at a time. */
+const AT_A_TIME = 4;
+
+/** Cycles before the first look: caches fill, code is compiled. */
+const WARM_CYCLES = SOAK ? 100 : 4;
+
 /** A socket or timer more is not a leak; one for every cycle is. */
 const SLACK_FILES = 4;
 
 /** Bytes that a cycle may leave behind: what the allocator keeps. */
 const SLACK_BYTES_PER_CYCLE = SOAK ? 40_000 : 4_000_000;
 
-/** Waits until the gateway has let go of what it will let go of, or for five seconds. */
-async function filesSettle(gateway: GatewayProcess, atMost: number): Promise<number> {
-  for (let i = 0; i < 50 && gateway.openFiles() > atMost; i++) {
-    await new Promise((done) => setTimeout(done, 100));
-  }
-  return gateway.openFiles();
+/** How long the gateway is left alone to see what it does for nobody, in milliseconds. */
+const IDLE_MS = SOAK ? 5_000 : 0;
+
+/** CPU time a second of an idle gateway: a timer that was left behind for each of a thousand peers takes more. */
+const IDLE_CPU_SHARE = 0.05;
+
+const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
+
+/** What a gateway holds. */
+interface Holding {
+  files: number;
+  udp: number;
+  memory: number;
+  /** Share of a core that it uses while nobody is connected. */
+  idleCpu: number;
 }
 
-eachForm(({ test }) => {
+/** Waits until the gateway has let go of its UDP sockets, or for five seconds, and looks at what it holds. */
+async function holding(gateway: GatewayProcess): Promise<Holding> {
+  for (let i = 0; i < 50 && gateway.udpPorts().length > 0; i++) await pause(100);
+  const cpu = gateway.cpuSeconds();
+  await pause(IDLE_MS);
+  return {
+    files: gateway.openFiles(),
+    udp: gateway.udpPorts().length,
+    memory: await gateway.memoryBytes(),
+    idleCpu: IDLE_MS === 0 ? 0 : (gateway.cpuSeconds() - cpu) * 1_000 / IDLE_MS,
+  };
+}
+
+async function someAtATime(times: number, each: () => Promise<void>): Promise<void> {
+  let left = times;
+  const one = async () => {
+    while (left-- > 0) await each();
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, one));
+}
+
+/** Dashboards over libdatachannel, which costs least, of which each is let go as soon as it is on WebRTC. */
+async function comeAndGo(gateway: GatewayProcess, token: string, cycles: number): Promise<void> {
+  await someAtATime(cycles, async () => {
+    (await dashboardOverRtc(gateway.url, token, "node-datachannel")).close();
+  });
+}
+
+function shown({ files, udp, memory, idleCpu }: Holding): string {
+  return `${files} files, ${udp} UDP sockets, ${(memory / 1e6).toFixed(0)} MB, ${
+    (100 * idleCpu).toFixed(1)
+  } % CPU`;
+}
+
+eachForm(({ form, test, alone }) => {
   test(`${PEERS} peers at a time get every newest value over WebRTC`, async (gateway) => {
     const name = uniqueName("rtc");
     const device = connectDevice({ url: gateway.url, token: await operator.addDevice(gateway, name) });
     const channel = device.channel({ topic: "state", encoding: "f64" });
     await device.opened();
     const { token } = await operator.dashboardToken(gateway);
-    const dashboards = [];
-    for (let i = 0; i < PEERS; i++) dashboards.push(await dashboardOverRtc(gateway.url, token));
+    const before = await holding(gateway);
+    const dashboards: Dashboard[] = [];
+    await someAtATime(PEERS, async () => {
+      dashboards.push(await dashboardOverRtc(gateway.url, token, "node-datachannel"));
+    });
     const last = 100;
     const finished = dashboards.map((dashboard) => {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -41,32 +93,40 @@ eachForm(({ test }) => {
     });
     for (let i = 1; i <= last; i++) {
       channel.publish(i);
-      await new Promise((done) => setTimeout(done, 20));
+      await pause(20);
     }
     await Promise.all(finished);
     const open = await operator.sessions(gateway, { role: "dashboard", limit: String(PEERS) });
     // all were there; on a busy machine one or the other may be on the WebSocket for a moment
     const over = open.filter(({ transport }) => transport === "webrtc").length;
     assert(over >= 0.8 * PEERS, `${over} of ${PEERS} over WebRTC`);
+    const during = { udp: gateway.udpPorts().length, memory: await gateway.memoryBytes() };
+    assert(during.udp >= over, `${during.udp} UDP sockets`);
     for (const dashboard of dashboards) dashboard.close();
     await device.close();
+    const after = await holding(gateway);
+    if (SOAK) {
+      console.log(
+        `${form.name}, ${PEERS} peers: ${shown(before)} before; ${during.udp} UDP sockets, ${
+          (during.memory / 1e6).toFixed(0)
+        } MB with all; ${shown(after)} after`,
+      );
+    }
+    assertEquals(after.udp, 0);
   });
 
-  test(`${CYCLES} peers that come and go leave no socket and no memory behind`, async (gateway) => {
+  alone(`${CYCLES} peers that come and go leave no socket and no memory behind`, async (start) => {
+    const gateway = await start();
     const { token } = await operator.dashboardToken(gateway);
-    (await dashboardOverRtc(gateway.url, token)).close();
-    const files = await filesSettle(gateway, 0);
-    const memory = await gateway.memoryBytes();
-    for (let i = 0; i < CYCLES; i++) (await dashboardOverRtc(gateway.url, token)).close();
-    const filesAfter = await filesSettle(gateway, files + SLACK_FILES);
-    const grown = (await gateway.memoryBytes() - memory) / CYCLES;
-    if (SOAK) {
-      console.log(`${files} files before, ${filesAfter} after; ${(grown / 1e3).toFixed(0)} kB a cycle`);
-    }
-    assert(
-      filesAfter <= files + SLACK_FILES,
-      `${filesAfter} open files after ${CYCLES} peers, ${files} before`,
-    );
+    await comeAndGo(gateway, token, WARM_CYCLES);
+    const before = await holding(gateway);
+    await comeAndGo(gateway, token, CYCLES);
+    const after = await holding(gateway);
+    if (SOAK) console.log(`${form.name}, ${CYCLES} cycles: ${shown(before)} before; ${shown(after)} after`);
+    assertEquals(after.udp, 0);
+    assert(after.files <= before.files + SLACK_FILES, `${after.files} open files, ${before.files} before`);
+    const grown = (after.memory - before.memory) / CYCLES;
     assert(grown <= SLACK_BYTES_PER_CYCLE, `${Math.round(grown)} bytes of memory a cycle`);
+    assert(after.idleCpu <= IDLE_CPU_SHARE, `${after.idleCpu} of a core with nobody connected`);
   });
 });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { cpuSeconds } from "../../bench/proc.ts";
 import type { Form } from "./forms.ts";
 import type { Target } from "./peer.ts";
 
@@ -187,6 +188,23 @@ export class GatewayProcess implements Target {
     return [...Deno.readDirSync(`/proc/${this.pid}/fd`)].length;
   }
 
+  /** Ports of its open UDP sockets, one entry for each socket. */
+  udpPorts(): number[] {
+    const own = new Set(
+      [...Deno.readDirSync(`/proc/${this.pid}/fd`)].map(({ name }) => linkOf(`/proc/${this.pid}/fd/${name}`)),
+    );
+    return ["udp", "udp6"].flatMap((family) => {
+      const [, ...rows] = Deno.readTextFileSync(`/proc/${this.pid}/net/${family}`).trim().split("\n");
+      return rows.map((row) => row.trim().split(/\s+/)).filter((row) => own.has(`socket:[${row[9]}]`))
+        .map((row) => parseInt(row[1]!.split(":")[1]!, 16));
+    });
+  }
+
+  /** CPU time that it has used, in seconds. */
+  cpuSeconds(): number {
+    return cpuSeconds(this.pid);
+  }
+
   /**
    * Asks it to stop.
    *
@@ -237,6 +255,15 @@ async function listening(child: Deno.ChildProcess, output: Output, data: string)
       await output.done;
       throw new StartFailed(status.code, output.text);
     }
+  }
+}
+
+/** Where a link of /proc leads; one that is gone by now leads nowhere. */
+function linkOf(path: string): string {
+  try {
+    return Deno.readLinkSync(path);
+  } catch {
+    return "";
   }
 }
 
