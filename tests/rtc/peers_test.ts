@@ -14,13 +14,13 @@ const CYCLES = SOAK ? 1_000 : 12;
 const AT_A_TIME = 4;
 
 /** Cycles before the first look: caches fill, code is compiled. */
-const WARM_CYCLES = SOAK ? 100 : 4;
+const WARM_CYCLES = SOAK ? 1_000 : 4;
 
 /** A socket or timer more is not a leak; one for every cycle is. */
 const SLACK_FILES = 4;
 
 /** Bytes that a cycle may leave behind: what the allocator keeps. */
-const SLACK_BYTES_PER_CYCLE = SOAK ? 40_000 : 4_000_000;
+const SLACK_BYTES_PER_CYCLE = SOAK ? 80_000 : 4_000_000;
 
 /** How long the gateway is left alone to see what it does for nobody, in milliseconds. */
 const IDLE_MS = SOAK ? 5_000 : 0;
