@@ -5,8 +5,8 @@
  * @module
  */
 
-/** What carries the bytes. */
-export type TransportKind = "websocket" | "webrtc";
+/** What carries the bytes: a WebSocket, the reliable data channel of a session without one, or the state lane beside either. */
+export type TransportKind = "websocket" | "datachannel" | "webrtc";
 
 /** Which lane a message takes: `control` is reliable and ordered, `state` may be neither. On a WebSocket both are the one stream. */
 export type Lane = "control" | "state";

@@ -15,7 +15,7 @@ import type { Topic } from "../hub/topic.ts";
 import { Connection, type Ending } from "../sessions/connection.ts";
 import { LaneSlot } from "../sessions/lane_slot.ts";
 import { LastingSession, TOTALS_EVERY_MS } from "../sessions/lasting.ts";
-import type { LaneHandlers, StateLane } from "../transport/lane.ts";
+import { hasOwnLane, type LaneHandlers, type StateLane } from "../transport/lane.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { SessionWay } from "../transport/way.ts";
 import { Announced } from "./announced.ts";
@@ -170,6 +170,7 @@ export class DashboardSession implements LiveDashboard {
     this.#opened = { session, lane: new LaneSlot({ connection, record, tally, use }) };
     this.sessionId = record.id;
     connection.send(session.welcome({ rights: { read: [...principal.read], write: [...principal.write] } }));
+    if (!connection.over) this.#opened.lane.begin();
   }
 
   #useLane(session: OpenSession["session"], lane: StateLane): LaneHandlers {
@@ -187,8 +188,10 @@ export class DashboardSession implements LiveDashboard {
     };
   }
 
-  #moved(session: OpenSession["session"], { to, cause }: LaneMove): void {
+  #moved(session: OpenSession["session"], move: LaneMove): void {
     if (!this.#opened) return;
+    const { cause } = move;
+    const to = move.to === "webrtc" ? "webrtc" : hasOwnLane(this.transport) ? "datachannel" : "websocket";
     session.moved(to, cause);
     this.connection.send({ type: "moved", to, cause: cause.slice(0, 1000) });
     for (const subscription of this.#subscriptions.values()) {

@@ -177,6 +177,7 @@ export class DeviceSession implements LiveDevice {
     this.sessionId = session.record.id;
     connection.send(session.welcome({ device }));
     if (connection.over) return; // it refused even that
+    open.lane.begin();
     context.directory.arrived(this);
     // A former session of this device that waits to be taken up will not be: this one has its name now.
     context.resumption.release(letGo, ({ own }) => own.device === device);
@@ -229,7 +230,7 @@ export class DeviceSession implements LiveDevice {
       message: (bytes) => inlet.message(bytes),
       closed: (cause) => {
         inlet.close();
-        if (this.#way === "webrtc") this.#moved(session, "websocket", cause);
+        if (this.#way === "webrtc") this.#moved(session, this.transport.kind, cause);
       },
     };
   }

@@ -19,6 +19,9 @@ const REASONED: Record<string, string> = {
   mqtt_bridge_lost: "Events that a bridge's broker will never get, by reason.",
   mqtt_bridge_dropped: "Messages of a bridge's broker that were not taken, by reason.",
   mqtt_bridge_refused: "Messages that a bridge's broker refused, by reason code.",
+  webrtc_control: "WebRTC sessions without a WebSocket, by what became of them.",
+  webrtc_lanes: "WebRTC state lanes, by what became of them.",
+  webrtc_refused: "WebRTC offers and candidates that were not taken, by reason.",
   faults: "Faults of the gateway's own, by part.",
 };
 
@@ -36,6 +39,9 @@ export function* metrics(
   yield gauge("tidegate_devices_connected", "Devices connected now.", directory.size);
   if (sessions) {
     yield gauge("tidegate_dashboards_connected", "Dashboards connected now.", sessions.dashboards.size);
+    if (sessions.rtc) {
+      yield gauge("tidegate_webrtc_sessions", "WebRTC sessions without a WebSocket now.", sessions.rtc.size);
+    }
     yield gauge("tidegate_feeds", "Feeds that dashboards share.", [...sessions.feeds.all()].length);
   }
   if (mqtt) yield* mqtt.metrics();

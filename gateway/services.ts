@@ -5,7 +5,7 @@
  */
 import { VERSION } from "../cli/version.ts";
 import type { StoreStatus } from "../db/store.ts";
-import type { Page, Services } from "../routes/services.ts";
+import type { Page, RtcSignalling, Services } from "../routes/services.ts";
 import type { RtcView } from "../rtc/explain.ts";
 import type { Core, Fault } from "./core.ts";
 import { metrics } from "./metrics.ts";
@@ -48,10 +48,18 @@ export function buildServices(core: Core, parts: ServiceParts): Services {
     rtc: parts.rtc,
     metrics: () => metrics(core, { sessions: parts.sessions, mqtt: parts.mqtt, status: parts.status() }),
     notReady: () => [...notReady(parts.status()), ...(parts.mqtt?.problems() ?? [])],
+    ...rtcSignalling(parts.sessions),
     secure: parts.secure,
     ...(parts.page === undefined ? {} : { page: parts.page }),
     fault: parts.fault,
   };
+}
+
+function rtcSignalling(sessions: Sessions | undefined): Pick<Services, "rtcSignalling"> {
+  if (!sessions?.rtc) return {};
+  const accept: RtcSignalling["accept"] = (endpoint, principal) =>
+    endpoint === "device" ? sessions.device(principal, "protocol") : sessions.dashboard(principal);
+  return { rtcSignalling: { sessions: sessions.rtc, accept } };
 }
 
 function notReady(status: StoreStatus | undefined): string[] {

@@ -27,11 +27,15 @@ import type { EndableSession } from "../hub/session_log.ts";
 import { FeedRegistry } from "../hub/feed.ts";
 import { FlushScheduler, systemFlushTimers } from "../hub/flush.ts";
 import { Resumption } from "../hub/resumption.ts";
+import { HttpSignalling } from "../rtc/http_signalling.ts";
 import { Lanes } from "../rtc/lanes.ts";
+import { Population } from "../rtc/population.ts";
 import type { RtcSettings } from "../rtc/settings.ts";
 import type { DeviceMode } from "../routes/sockets.ts";
+import { DEFAULT_MAX_BUFFERED_BYTES } from "../runtime/runtime.ts";
 import type { SessionContext } from "../sessions/context.ts";
 import { letGo, type Parked } from "../sessions/lasting.ts";
+import type { TransportLimits } from "../transport/guarded.ts";
 import type { LaneSession } from "../transport/lane.ts";
 import { Liveness } from "../transport/liveness.ts";
 import type { SessionWay } from "../transport/way.ts";
@@ -59,10 +63,12 @@ export interface SessionsParts {
 export class Sessions {
   readonly feeds: FeedRegistry;
   readonly dashboards = new DashboardDirectory();
+  /** Sessions over WebRTC alone; absent where WebRTC is switched off. */
+  readonly rtc: HttpSignalling | undefined;
   readonly #core: Core;
   readonly #liveness: Liveness;
   readonly #open = new Set<EndableSession>();
-  readonly #lanes: Lanes | undefined;
+  readonly #population: Population | undefined;
   readonly #device: DeviceContext;
   readonly #dashboard: DashboardContext;
 
@@ -78,8 +84,11 @@ export class Sessions {
       (error) => fault("flush", error),
     );
     this.feeds = new FeedRegistry(hub, scheduler, parts.newGroup);
-    const lanes = parts.rtc ? new Lanes({ settings: parts.rtc, counters, fault }) : undefined;
-    this.#lanes = lanes;
+    const population = parts.rtc ? new Population(parts.rtc) : undefined;
+    this.#population = population;
+    const rtc = parts.rtc && population ? { settings: parts.rtc, counters, population } : undefined;
+    const lanes = rtc && new Lanes(rtc);
+    this.rtc = rtc && new HttpSignalling({ ...rtc, limits: transportLimits(fault) });
     const common: SessionContext = {
       ...(lanes === undefined ? {} : {
         lanes: (session: LaneSession) => lanes.negotiate(session),
@@ -144,9 +153,18 @@ export class Sessions {
     for (const session of [...this.#open]) session.end(CLOSE.goingAway, "the gateway is shutting down");
     this.#device.resumption.release(letGo);
     this.#dashboard.resumption.release(letGo);
-    this.#lanes?.stop();
+    this.#population?.stop();
     this.#liveness.stop();
   }
+}
+
+/** What holds for data channels as for WebSockets. */
+function transportLimits(fault: Fault): TransportLimits {
+  return {
+    maxMessageBytes: MAX_MESSAGE_BYTES,
+    maxBufferedBytes: DEFAULT_MAX_BUFFERED_BYTES,
+    onFault: (error, where) => fault(`data channel ${where}`, error),
+  };
 }
 
 function announcedLimits(settings: SessionSettings, pingIntervalMs: number): AnnouncedLimits {

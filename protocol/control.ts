@@ -145,7 +145,7 @@ const bye = object({
 const shared = {
   ...signalling,
   /** The sender's state samples take another way from here on; `cause` is for people. */
-  moved: object({ type: oneOf("moved"), to: oneOf("websocket", "webrtc"), cause: text }),
+  moved: object({ type: oneOf("moved"), to: oneOf("websocket", "datachannel", "webrtc"), cause: text }),
   error: errorMessage,
   bye,
   /** Liveness for clients that cannot send WebSocket pings. */

@@ -15,6 +15,7 @@ import { metricsRoutes } from "./metrics.ts";
 import { openApiRoutes } from "./openapi.ts";
 import { pageRoutes } from "./page.ts";
 import { asProblem, Problem, problemResponse } from "./problem.ts";
+import { rtcRoutes } from "./rtc.ts";
 import type { Services } from "./services.ts";
 import { sessionRoutes } from "./sessions.ts";
 import { DEVICE_PATH, LIVE_PATH } from "./sockets.ts";
@@ -63,6 +64,7 @@ export function buildApp(services: Services): App {
   transportRoutes(endpoints, services);
   tokenRoutes(endpoints, services);
   enrolmentRoutes(endpoints, services);
+  rtcRoutes(endpoints, services);
   endpoints.seal();
   for (const path of [DEVICE_PATH, LIVE_PATH]) app.all(path, () => upgradeRequired(path));
   openApiRoutes(app, services.version);

@@ -43,7 +43,7 @@ export interface EndpointSpec<
   B extends z.ZodType = z.ZodType,
   R extends z.ZodType = z.ZodType,
 > {
-  method: "get" | "post" | "delete";
+  method: "get" | "post" | "patch" | "delete";
   /** As OpenAPI writes it: `/v1/devices/{name}`. A parameter `{topic}` may hold slashes. */
   path: string;
   audience: Audience;
@@ -82,8 +82,8 @@ type NoParameters = z.ZodObject<Record<never, never>>;
 
 /** Adds endpoints to an application. */
 export class Endpoints {
-  /** Methods of each path. */
-  readonly #methods = new Map<string, string[]>();
+  /** Methods of each path, with what OPTIONS says of them. */
+  readonly #paths = new Map<string, PathOptions>();
 
   constructor(readonly app: App, readonly services: Services) {}
 
@@ -100,7 +100,11 @@ export class Endpoints {
     const { app, services } = this;
     app.openAPIRegistry.registerPath(openApiRoute(spec));
     const method = spec.method.toUpperCase();
-    this.#methods.set(spec.path, [...(this.#methods.get(spec.path) ?? []), method]);
+    const known = this.#paths.get(spec.path) ?? { methods: [], accept: {} };
+    known.methods.push(method);
+    const types = Object.keys(spec.rawBody ?? {}).join(", ");
+    if (types !== "" && method !== "DELETE") known.accept[`accept-${spec.method}`] = types;
+    this.#paths.set(spec.path, known);
     app.on(method, honoPath(spec.path), async (c) => {
       c.set("route", spec.path);
       const principal = callerOf(c, spec.audience, services);
@@ -116,7 +120,7 @@ export class Endpoints {
 
   /** Answers OPTIONS and every method that a path does not have. To be called after the last {@link add}. */
   seal(): void {
-    for (const [path, known] of this.#methods) {
+    for (const [path, known] of this.#paths) {
       this.app.all(honoPath(path), (c) => {
         c.set("route", path);
         return otherMethod(c, known);
@@ -125,9 +129,16 @@ export class Endpoints {
   }
 }
 
-function otherMethod(c: Context<AppEnv>, known: string[]): Response {
-  const allow = [...known, ...(known.includes("GET") ? ["HEAD"] : []), "OPTIONS"].join(", ");
-  if (c.req.method === "OPTIONS") return c.body(null, 204, { allow });
+/** What OPTIONS says of a path. */
+interface PathOptions {
+  methods: string[];
+  /** `accept-post` (RFC 9725 section 4.2) and `accept-patch` (RFC 5789 section 3.1). */
+  accept: Record<string, string>;
+}
+
+function otherMethod(c: Context<AppEnv>, { methods, accept }: PathOptions): Response {
+  const allow = [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"].join(", ");
+  if (c.req.method === "OPTIONS") return c.body(null, 204, { allow, ...accept });
   throw new Problem("method-not-allowed", `${c.req.method} is not one of ${allow}`, { headers: { allow } });
 }
 

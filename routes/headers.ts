@@ -36,14 +36,16 @@ export function crossOrigin(gate: Pick<Gate, "origin">): MiddlewareHandler<AppEn
       allowed && c.req.method === "OPTIONS" && c.req.header("access-control-request-method") !== undefined
     ) {
       c.res = c.body(null, 204, {
-        "access-control-allow-methods": "GET, HEAD, POST, DELETE",
-        "access-control-allow-headers": "authorization, content-type, accept",
+        "access-control-allow-methods": "GET, HEAD, POST, PATCH, DELETE",
+        "access-control-allow-headers": "authorization, content-type, accept, if-match",
         "access-control-max-age": "600",
       });
     } else {
       await next();
     }
     c.res.headers.append("vary", "origin");
-    if (allowed) c.res.headers.set("access-control-allow-origin", c.req.header("origin")!);
+    if (!allowed) return;
+    c.res.headers.set("access-control-allow-origin", c.req.header("origin")!);
+    c.res.headers.set("access-control-expose-headers", "location, etag, link, retry-after");
   };
 }

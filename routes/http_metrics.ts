@@ -10,7 +10,7 @@ import type { ExpositionSample, MetricFamily } from "./exposition.ts";
 /** Upper bounds of the buckets for the time an answer takes, in seconds: from cached pages to long queries. */
 const BOUNDS_S = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10];
 
-const METHODS = new Set(["GET", "HEAD", "POST", "DELETE", "OPTIONS"]);
+const METHODS = new Set(["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"]);
 
 interface Times {
   /** How many took up to each bound, and behind them those that took longer. */

@@ -5,6 +5,7 @@
  */
 import { AccessError } from "../access/errors.ts";
 import { WriteRefused } from "../hub/writing.ts";
+import { RtcRefusal } from "../rtc/refusal.ts";
 
 /** Kinds of problem: status and title. `type` of a document points to the kind on the /docs page. */
 export const PROBLEMS = {
@@ -14,11 +15,16 @@ export const PROBLEMS = {
   "foreign-origin": { status: 403, title: "The page that sent this is not allowed to" },
   "not-found": { status: 404, title: "There is no such thing" },
   "method-not-allowed": { status: 405, title: "The method does not apply here" },
+  "not-acceptable": { status: 406, title: "The answer has none of the types that are accepted" },
   "conflict": { status: 409, title: "This does not fit the present state" },
+  "precondition-failed": { status: 412, title: "The state has changed since" },
   "too-large": { status: 413, title: "The body is too large" },
   "unsupported-media-type": { status: 415, title: "The body has the wrong type" },
   "unencodable": { status: 422, title: "The value does not fit the topic's encoding" },
+  "unprocessable": { status: 422, title: "The body can be read, but nothing be made of it" },
   "upgrade-required": { status: 426, title: "This is a WebSocket endpoint" },
+  "precondition-required": { status: 428, title: "The request must say which state it means" },
+  "too-many": { status: 429, title: "Too many of these at a time" },
   "rate-limited": { status: 429, title: "Too many wrong tokens" },
   "internal": { status: 500, title: "A fault of the gateway's own" },
   "unavailable": { status: 503, title: "The gateway cannot do this now" },
@@ -76,6 +82,7 @@ export function asProblem(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error;
   if (error instanceof AccessError) return accessProblem(error);
   if (error instanceof WriteRefused) return writeProblem(error);
+  if (error instanceof RtcRefusal) return rtcProblem(error);
   return undefined;
 }
 
@@ -106,5 +113,26 @@ function writeProblem({ code, message }: WriteRefused): Problem {
       return new Problem("unencodable", message);
     case "overloaded":
       return new Problem("unavailable", message, { headers: { "retry-after": "1" } });
+  }
+}
+
+/** How long a client should wait for another's negotiation to end, in seconds. */
+const NEGOTIATION_S = 5;
+
+/** How long a client should wait for another's session to end, in seconds. */
+const SESSION_S = 60;
+
+function rtcProblem({ kind, message }: RtcRefusal): Problem {
+  switch (kind) {
+    case "malformed":
+      return new Problem("bad-request", message);
+    case "unprocessable":
+      return new Problem("unprocessable", message);
+    case "conflict":
+      return new Problem("conflict", message);
+    case "address_limit":
+      return new Problem("too-many", message, { headers: { "retry-after": String(NEGOTIATION_S) } });
+    case "peer_limit":
+      return new Problem("unavailable", message, { headers: { "retry-after": String(SESSION_S) } });
   }
 }

@@ -9,6 +9,8 @@ import type { Principal } from "../hub/access.ts";
 import type { NewestValue, TopicDescription } from "../hub/topic.ts";
 import type { TopicWriter } from "../hub/writing.ts";
 import type { RtcView } from "../rtc/explain.ts";
+import type { HttpSignalling } from "../rtc/http_signalling.ts";
+import type { Accept } from "../transport/transport.ts";
 import type { SessionWay } from "../transport/way.ts";
 import type { ChannelAnnouncement, Encoding } from "../protocol/control.ts";
 
@@ -64,6 +66,13 @@ export interface Published {
   timeUs: number;
 }
 
+/** WebRTC sessions that are set up over HTTP. */
+export interface RtcSignalling {
+  sessions: Pick<HttpSignalling, "offer" | "find">;
+  /** How a device or a dashboard comes in; the token's role has been checked. */
+  accept(endpoint: "device" | "live", principal: Principal): Accept;
+}
+
 /** Everything behind the routes. */
 export interface Services {
   /** Version of this program. */
@@ -93,6 +102,8 @@ export interface Services {
   metrics(): Iterable<MetricValue>;
   /** Why the gateway cannot do its work now, a sentence each, without secrets or paths; empty when it can. */
   notReady(): string[];
+  /** Signalling over HTTP; absent where WebRTC is switched off. */
+  rtcSignalling?: RtcSignalling;
   /** Whether the gateway is reached over TLS: cookies are then `Secure`. */
   secure: boolean;
   /** The live page; without, `/` is not found. */

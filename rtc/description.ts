@@ -5,13 +5,19 @@
  */
 
 import { isIP } from "node:net";
+import type { IceCredentials } from "./sdpfrag.ts";
 
 /** Longest candidate line, in characters; those of real ICE agents have about 150. */
 const MAX_CANDIDATE = 512;
 
+/** Whether a text is a session description at all. */
+export function isDescription(sdp: string): boolean {
+  return /^v=0\r?\n/.test(sdp);
+}
+
 /** What an offer lacks, in words for the peer; undefined when it can be answered. */
 export function offerProblem(sdp: string): string | undefined {
-  if (!/^v=0\r?\n/.test(sdp)) return "the offer is not a session description (RFC 8866)";
+  if (!isDescription(sdp)) return "the offer is not a session description (RFC 8866)";
   if (!/^m=application \d+ (?:(?:UDP|TCP)\/)?DTLS\/SCTP \S/m.test(sdp)) {
     return "the offer has no application section: data channels are all that the gateway speaks";
   }
@@ -23,6 +29,64 @@ export function offerProblem(sdp: string): string | undefined {
   }
   if (!/^a=ice-ufrag:/m.test(sdp) || !/^a=ice-pwd:/m.test(sdp)) return "the offer has no ICE credentials";
   return undefined;
+}
+
+/** Largest message that the writer of a description takes, in bytes (RFC 8841 section 6); Infinity for any size. */
+export function maxMessageBytes(sdp: string): number {
+  const [, text] = /^a=max-message-size:(\d+)/m.exec(sdp) ?? [];
+  return text === undefined ? DEFAULT_MAX_MESSAGE_BYTES : Number(text) || Infinity;
+}
+
+/** RFC 8841 section 6.1: what holds where the attribute is missing. */
+const DEFAULT_MAX_MESSAGE_BYTES = 65_536;
+
+/** The ICE credentials in a description with one transport; undefined where it has none. */
+export function iceCredentials(sdp: string): IceCredentials | undefined {
+  const [, ufrag] = /^a=ice-ufrag:(\S+)/m.exec(sdp) ?? [];
+  const [, pwd] = /^a=ice-pwd:(\S+)/m.exec(sdp) ?? [];
+  return ufrag === undefined || pwd === undefined ? undefined : { ufrag, pwd };
+}
+
+/** The `a=mid` of the application section. */
+export function applicationMid(sdp: string): string {
+  const [, section = ""] = sdp.split(/^m=application/m);
+  return /^a=mid:(\S+)/m.exec(section)?.[1] ?? "0";
+}
+
+/**
+ * Whether an offer restarts ICE on the peer connection that made the former one: the session is the same
+ * (RFC 8866 section 5.2) and so is the certificate, the ICE credentials are new.
+ */
+export function restartsIce(former: string, offer: string): boolean {
+  const session = (sdp: string) => /^o=(\S+ \S+) /m.exec(sdp)?.[1];
+  const prints = (sdp: string) => [...sdp.matchAll(/^a=fingerprint:.*/gim)].join("\n").toLowerCase();
+  const [before, after] = [iceCredentials(former), iceCredentials(offer)];
+  return session(former) !== undefined && session(former) === session(offer) &&
+    prints(former) === prints(offer) && before?.ufrag !== after?.ufrag && before?.pwd !== after?.pwd;
+}
+
+/**
+ * The offer that a restart over HTTP stands for, where only the ICE credentials are sent: the former offer with
+ * these, a version higher and without candidates.
+ */
+export function withIceCredentials(offer: string, { ufrag, pwd }: IceCredentials): string {
+  return withoutCandidates(offer)
+    .replaceAll(/^a=ice-ufrag:.*?(\r?)$/gm, `a=ice-ufrag:${ufrag}$1`)
+    .replaceAll(/^a=ice-pwd:.*?(\r?)$/gm, `a=ice-pwd:${pwd}$1`)
+    .replace(/^(o=\S+ \S+ )(\d+)/m, (_, head: string, version: string) => `${head}${BigInt(version) + 1n}`);
+}
+
+/** A description of ours with all of its candidates, for a peer to whom none can be sent later. */
+export function withCandidates(sdp: string, candidates: readonly string[]): string {
+  const lines = [...candidates.map((one) => `a=${one}`), "a=end-of-candidates", ""].join("\r\n");
+  const [head = "", ...sections] = withoutCandidates(sdp).split(/^(?=m=)/m);
+  return head +
+    sections.map((one) => one.startsWith("m=application") ? one.replace(/(?:\r?\n)*$/, `\r\n${lines}`) : one)
+      .join("");
+}
+
+function withoutCandidates(sdp: string): string {
+  return sdp.replaceAll(/^a=(?:candidate:.*|end-of-candidates)\r?\n/gm, "");
 }
 
 /** A remote candidate as the implementation takes it. */

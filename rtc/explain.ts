@@ -22,6 +22,7 @@ export interface Explanation {
 /** Explains one session. `rtc` is null where WebRTC is switched off. */
 export function explainWay(way: SessionWay, rtc: RtcView | null): Explanation {
   if (way.transport === "webrtc") return { text: onWebRtc(way), advice: [] };
+  if (way.transport === "datachannel") return { text: onControl(way), advice: [] };
   if (way.transport === "mqtt") return { text: "It is an MQTT client; MQTT has no other way.", advice: [] };
   if (!rtc) {
     return {
@@ -62,6 +63,12 @@ function onWebRtc({ lane, roundTripMs, cause }: SessionWay): string {
   const trip = roundTripMs === undefined ? "" : `, round trip ${roundTripMs.toFixed(0)} ms`;
   if (!lane?.selected) return `State goes over WebRTC${trip}: ${cause}.`;
   return `State goes over WebRTC ${pathWords(lane)}${trip}.`;
+}
+
+function onControl({ lane }: SessionWay): string {
+  const path = lane ? ` ${pathWords(lane)}` : "";
+  const state = lane?.stage === "open" ? "its state lane does not carry" : "it has no state lane";
+  return `The client has no WebSocket: everything goes over WebRTC${path}, in order, since ${state}.`;
 }
 
 /** The selected pair in words. */

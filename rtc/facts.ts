@@ -72,3 +72,13 @@ function pairFacts(
     heard: requestsReceived > 0,
   };
 }
+
+/** The paths in a few words each, for a session's record. */
+export function pathWords({ selected, local, remote, pairs }: PathFacts): Record<string, unknown> {
+  return {
+    ...(selected ? { pair: pairWords(selected) } : {}),
+    local: local.map(candidateWords),
+    remote: remote.map(candidateWords),
+    tried: pairs.map((pair) => `${pairWords(pair)}: ${pair.state}${pair.heard ? ", heard" : ""}`),
+  };
+}

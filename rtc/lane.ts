@@ -8,6 +8,14 @@ import type { RTCDataChannel } from "werift";
 import type { LaneHandlers, StateLane } from "../transport/lane.ts";
 import type { Traffic } from "../transport/transport.ts";
 
+/** Label of the data channel that carries the state lane. */
+export const STATE_LABEL = "state";
+
+/** Whether a data channel is fit to be the state lane: werift's limits on retransmissions do not work. */
+export function isStateChannel(channel: RTCDataChannel): boolean {
+  return channel.label === STATE_LABEL && !channel.ordered;
+}
+
 /** The state lane over werift. */
 export class DataChannelLane implements StateLane {
   readonly traffic: Traffic = { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0 };

@@ -1,9 +1,9 @@
 /**
- * The negotiations of all sessions: limits, deadlines, and the one sweep that finds dead peers.
+ * The negotiation of state lanes beside WebSockets.
  *
- * The client offers and the gateway answers, never the other way round, so that two offers cannot cross. Each
- * offer begins a peer of its own and ends the former one: a client whose path has changed offers again while the
- * WebSocket carries its stream.
+ * The client offers and the gateway answers, never the other way round, so that two offers cannot cross. An offer
+ * begins a peer of its own and ends the former one, unless it restarts ICE on that one; either way the WebSocket
+ * carries the stream meanwhile.
  *
  * @module
  */
@@ -11,41 +11,29 @@ import type { SignallingMessage, Welcome } from "../protocol/control.ts";
 import type { Counters } from "../hub/counters.ts";
 import type { LaneNegotiation, LaneSession } from "../transport/lane.ts";
 import type { LaneFacts } from "../transport/way.ts";
-import { offerProblem, placeholderCandidate, readCandidate, revealCandidates } from "./description.ts";
-import { candidateWords, NO_PATH, pairWords, type PathFacts } from "./facts.ts";
+import { offerProblem, readCandidate, restartsIce, revealCandidates } from "./description.ts";
+import { NO_PATH, type PathFacts, pathWords } from "./facts.ts";
 import { iceServersFor } from "./ice_servers.ts";
+import { DataChannelLane, isStateChannel } from "./lane.ts";
 import { Peer } from "./peer.ts";
+import { hostOf, type Member, type Population } from "./population.ts";
+import { RtcRefusal, type RtcRefusalKind } from "./refusal.ts";
 import type { RtcSettings } from "./settings.ts";
-
-/** How often peers are looked at, in milliseconds. */
-const SWEEP_EVERY_MS = 1_000;
 
 /** What the lanes need beside their settings. */
 export interface LanesParts {
   settings: RtcSettings;
   counters: Counters;
-  /** Says what went wrong on our side. */
-  fault(where: string, error: unknown): void;
-}
-
-/** Address without its port. */
-function hostOf(remote: string): string {
-  return remote.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+  /** All peers of the gateway. */
+  population: Population;
 }
 
 /** Sets up the state lanes of a gateway. */
 export class Lanes {
   readonly #parts: LanesParts;
-  readonly #live = new Set<Negotiation>();
-  #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(parts: LanesParts) {
     this.#parts = parts;
-  }
-
-  /** Peers at this moment, those that are still being negotiated included. */
-  get size(): number {
-    return this.#live.size;
   }
 
   /** The servers to name in a `welcome`; an empty list says that the gateway has WebRTC and no servers. */
@@ -55,73 +43,34 @@ export class Lanes {
 
   /** Starts the negotiation of a session. */
   negotiate(session: LaneSession): LaneNegotiation {
-    return new Negotiation(session, this.#parts, {
-      admit: (one) => this.#admit(one),
-      started: (one) => this.#started(one),
-      ended: (one) => this.#ended(one),
-    });
-  }
-
-  /** Ends all peers. */
-  stop(): void {
-    for (const one of [...this.#live]) one.close();
-  }
-
-  /** Why another peer cannot be taken now, or undefined. */
-  #admit(negotiation: Negotiation): string | undefined {
-    const { maxPeers, maxPendingPerAddress } = this.#parts.settings;
-    if (this.#live.size >= maxPeers) return `the gateway has its limit of ${maxPeers} WebRTC peers`;
-    let pending = 0;
-    for (const one of this.#live) if (one.pending && one.host === negotiation.host) pending++;
-    if (pending < maxPendingPerAddress) return undefined;
-    return `${pending} negotiations with ${negotiation.host} are unfinished, the limit is ${maxPendingPerAddress}`;
-  }
-
-  #started(negotiation: Negotiation): void {
-    this.#live.add(negotiation);
-    this.#timer ??= setInterval(() => this.#sweep(), SWEEP_EVERY_MS);
-  }
-
-  #ended(negotiation: Negotiation): void {
-    this.#live.delete(negotiation);
-    if (this.#live.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-  }
-
-  #sweep(): void {
-    const nowMs = performance.now();
-    for (const one of [...this.#live]) one.sweep(nowMs);
+    return new Negotiation(session, this.#parts);
   }
 }
 
-interface NegotiationOwner {
-  admit(negotiation: Negotiation): string | undefined;
-  started(negotiation: Negotiation): void;
-  ended(negotiation: Negotiation): void;
+/** A peer with what belongs to it. */
+interface Live {
+  peer: Peer;
+  /** The offer that made it, or the last one that restarted it. */
+  offer: string;
+  lane: DataChannelLane | undefined;
+  startedMs: number;
 }
 
 /** One session's peer, or none. */
-class Negotiation implements LaneNegotiation {
+class Negotiation implements LaneNegotiation, Member {
   readonly host: string;
-  #peer: Peer | undefined;
-  #startedMs = 0;
+  #live: Live | undefined;
   #state: Omit<LaneFacts, "offers" | keyof PathFacts> | undefined;
   #offers = 0;
   /** What was known of the paths of the last peer when it ended. */
   #lastPath: PathFacts = NO_PATH;
 
-  constructor(
-    readonly session: LaneSession,
-    readonly parts: LanesParts,
-    readonly owner: NegotiationOwner,
-  ) {
+  constructor(readonly session: LaneSession, readonly parts: LanesParts) {
     this.host = hostOf(session.remote);
   }
 
-  /** Whether there is a peer without an open lane. */
   get pending(): boolean {
-    return this.#peer !== undefined && this.#peer.lane === undefined;
+    return this.#live !== undefined && this.#live.lane === undefined;
   }
 
   message(message: SignallingMessage): void {
@@ -131,7 +80,7 @@ class Negotiation implements LaneNegotiation {
       case "candidate":
         return this.#candidate(message.candidate);
       case "answer":
-        return this.#reject("the gateway makes no offers, so there is nothing to answer");
+        return this.#reject("unprocessable", "the gateway makes no offers, so there is nothing to answer");
       case "reject":
         return this.#gaveUp(message.reason, message.retryInMs);
       default:
@@ -141,92 +90,107 @@ class Negotiation implements LaneNegotiation {
 
   facts(): LaneFacts | undefined {
     if (!this.#state) return undefined;
-    return { ...this.#state, offers: this.#offers, ...(this.#peer?.path ?? this.#lastPath) };
+    return { ...this.#state, offers: this.#offers, ...(this.#live?.peer.path ?? this.#lastPath) };
   }
 
   close(): void {
-    this.#peer?.close("the session is over");
+    this.#live?.peer.close("the session is over");
   }
 
   sweep(nowMs: number): void {
-    const peer = this.#peer;
-    if (!peer) return;
+    if (!this.#live) return;
+    const { peer, lane, startedMs } = this.#live;
     const { negotiateWithinMs, silentAfterMs } = this.parts.settings;
-    const heardMs = peer.heardMs;
-    if (heardMs === undefined) {
-      if (nowMs - this.#startedMs < negotiateWithinMs) return;
-      this.#reject(`no path was found within ${negotiateWithinMs / 1_000} s; is UDP blocked?`);
-      peer.close(`no path was found within ${negotiateWithinMs / 1_000} s`);
-    } else if (nowMs - heardMs >= silentAfterMs) {
-      peer.close(`nothing was heard for ${Math.round((nowMs - heardMs) / 1_000)} s`);
-    }
+    if (lane === undefined) {
+      if (nowMs - startedMs < negotiateWithinMs) return;
+      const cause = `no path was found within ${negotiateWithinMs / 1_000} s`;
+      this.#reject("no_path", `${cause}; is UDP blocked?`);
+      peer.close(cause);
+    } else if (nowMs - lane.heardMs >= silentAfterMs) {
+      peer.close(`nothing was heard for ${Math.round((nowMs - lane.heardMs) / 1_000)} s`);
+    } else if (peer.hoards) peer.close("messages begin and never end");
   }
 
   #gaveUp(reason: string, retryInMs: number | undefined): void {
-    this.#peer?.close(`the peer gave up: ${reason}`);
+    this.#live?.peer.close(`the peer gave up: ${reason}`);
     if (this.#state && retryInMs !== undefined) this.#state.retryAtMs = Date.now() + retryInMs;
   }
 
   #offer(sdp: string): void {
-    this.#peer?.close("the peer made a new offer");
     this.#offers++;
-    const problem = offerProblem(sdp) ?? this.owner.admit(this);
-    if (problem) {
-      this.#lastPath = NO_PATH;
-      this.#state = { stage: "over", sinceMs: Date.now(), cause: problem, rejected: true };
-      this.session.event("webrtc_rejected", { reason: problem });
-      return this.#reject(problem);
+    const live = this.#live;
+    const problem = offerProblem(sdp);
+    if (problem === undefined && live?.lane && restartsIce(live.offer, sdp)) return this.#restart(live, sdp);
+    live?.peer.close("the peer made a new offer");
+    if (problem) return this.#turnDown("unprocessable", problem);
+    try {
+      this.parts.population.admit(this.host);
+    } catch (refusal) {
+      if (refusal instanceof RtcRefusal) return this.#turnDown(refusal.kind, refusal.message);
+      throw refusal;
     }
-    const { settings, counters } = this.parts;
-    const peer: Peer = new Peer(settings, iceServersFor(settings, "gateway"), {
+    this.#begin(sdp);
+  }
+
+  #turnDown(kind: RtcRefusalKind, cause: string): void {
+    this.#lastPath = NO_PATH;
+    this.#state = { stage: "over", sinceMs: Date.now(), cause, rejected: true };
+    this.session.event("webrtc_rejected", { reason: cause });
+    this.#reject(kind, cause);
+  }
+
+  #restart(live: Live, sdp: string): void {
+    live.offer = sdp;
+    this.parts.counters.add("webrtc_lanes", "ice_restarts");
+    this.session.event("ice_restart", {});
+    void live.peer.restart(revealCandidates(sdp, this.host));
+  }
+
+  #begin(sdp: string): void {
+    const { settings, counters, population } = this.parts;
+    const peer: Peer = new Peer(settings, this.host, iceServersFor(settings, "gateway"), {
       answer: (answer) => this.session.send({ type: "answer", sdp: answer }),
       candidate: (candidate) => this.session.send({ type: "candidate", candidate }),
-      opened: (lane) => {
-        counters.add("webrtc_lanes", "opened");
-        this.#state = { stage: "open", sinceMs: Date.now(), rejected: false };
-        this.session.event("webrtc_open", {
-          ...pathWords(peer.path),
-          afterMs: Math.round(performance.now() - this.#startedMs),
-        });
-        lane.listen(this.session.opened(lane));
+      channel: (channel) => {
+        if (live.lane || !isStateChannel(channel)) return false;
+        this.#opened(live, new DataChannelLane(channel, (cause) => peer.close(cause)));
+        return true;
       },
       closed: (cause) => {
-        const { lane } = peer;
-        counters.add("webrtc_lanes", lane ? "closed" : "failed");
-        this.session.event("webrtc_closed", { cause, ...(lane ? {} : pathWords(peer.path)) });
-        if (this.#peer !== peer) return;
-        this.#peer = undefined;
+        live.lane?.ended(cause);
+        counters.add("webrtc_lanes", live.lane ? "closed" : "failed");
+        this.session.event("webrtc_closed", { cause, ...(live.lane ? {} : pathWords(peer.path)) });
+        if (this.#live !== live) return;
+        this.#live = undefined;
         this.#lastPath = peer.path;
         this.#state = { stage: "over", sinceMs: Date.now(), cause, rejected: false };
-        this.owner.ended(this);
+        population.delete(this);
       },
     });
-    this.#peer = peer;
-    this.#startedMs = performance.now();
+    const live: Live = { peer, offer: sdp, lane: undefined, startedMs: performance.now() };
+    this.#live = live;
     this.#state = { stage: "negotiating", sinceMs: Date.now(), rejected: false };
-    this.owner.started(this);
-    peer.candidate(placeholderCandidate(this.host));
+    population.add(this);
     void peer.start(revealCandidates(sdp, this.host));
+  }
+
+  #opened(live: Live, lane: DataChannelLane): void {
+    live.lane = lane;
+    this.parts.counters.add("webrtc_lanes", "opened");
+    this.#state = { stage: "open", sinceMs: Date.now(), rejected: false };
+    const afterMs = Math.round(performance.now() - live.startedMs);
+    this.session.event("webrtc_open", { ...pathWords(live.peer.path), afterMs });
+    lane.listen(this.session.opened(lane));
   }
 
   #candidate(value: unknown): void {
     const candidate = readCandidate(value, this.host);
     if (candidate === undefined) this.parts.counters.add("webrtc_refused", "bad_candidate");
-    else this.#peer?.candidate(candidate);
+    else this.#live?.peer.candidate(candidate);
   }
 
-  #reject(reason: string): void {
-    this.parts.counters.add("webrtc_refused", "rejected");
+  #reject(kind: RtcRefusalKind | "no_path", reason: string): void {
+    this.parts.counters.add("webrtc_refused", kind);
     this.session.send({ type: "reject", reason });
   }
-}
-
-/** The paths in a few words each, for a session's record. */
-function pathWords({ selected, local, remote, pairs }: PathFacts): Record<string, unknown> {
-  return {
-    ...(selected ? { pair: pairWords(selected) } : {}),
-    local: local.map(candidateWords),
-    remote: remote.map(candidateWords),
-    tried: pairs.map((pair) => `${pairWords(pair)}: ${pair.state}${pair.heard ? ", heard" : ""}`),
-  };
 }

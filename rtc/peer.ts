@@ -1,20 +1,16 @@
 /**
- * One WebRTC peer: answers an offer, trickles candidates both ways, and hands over the state lane when it opens.
+ * One WebRTC peer: answers an offer, trickles candidates both ways, takes another path when the client asks for it,
+ * and hands over the data channels that the client opens.
  *
  * @module
  */
 import { type PeerConfig, type RTCDataChannel, RTCPeerConnection } from "werift";
 import type { Welcome } from "../protocol/control.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
-import type { StateLane } from "../transport/lane.ts";
-import { candidateLines, type RemoteCandidate } from "./description.ts";
 import { NO_PATH, type PathFacts, pathFacts } from "./facts.ts";
-import { DataChannelLane } from "./lane.ts";
+import { candidateLines, placeholderCandidate, type RemoteCandidate } from "./description.ts";
 import { shortenRetransmission } from "./retransmission.ts";
 import type { RtcSettings } from "./settings.ts";
-
-/** Label of the data channel that carries the state lane. */
-export const STATE_LABEL = "state";
 
 /** Most candidates that wait for the offer to be applied; browsers send a handful. */
 const MAX_EARLY_CANDIDATES = 64;
@@ -27,8 +23,8 @@ export interface PeerOwner {
   answer(sdp: string): void;
   /** A candidate of ours; null for the end. */
   candidate(candidate: RemoteCandidate | null): void;
-  /** The state lane is open. */
-  opened(lane: DataChannelLane): void;
+  /** The client has opened a data channel; `false` turns it away. */
+  channel(channel: RTCDataChannel): boolean;
   /** It is over, for this reason. Called exactly once, also when `close` ended it. */
   closed(cause: string): void;
 }
@@ -38,14 +34,18 @@ export class Peer {
   readonly #connection: RTCPeerConnection;
   readonly #owner: PeerOwner;
   readonly #settings: RtcSettings;
-  #early: (RemoteCandidate | "end")[] | undefined = [];
-  #lane: DataChannelLane | undefined;
+  readonly #host: string;
+  #early: (RemoteCandidate | "end")[] | undefined;
   #open = true;
+  #work = Promise.resolve();
   #facts: PathFacts = NO_PATH;
 
-  constructor(settings: RtcSettings, iceServers: Welcome["iceServers"], owner: PeerOwner) {
+  /** @param host Address that the client's connection comes from. */
+  constructor(settings: RtcSettings, host: string, iceServers: Welcome["iceServers"], owner: PeerOwner) {
     this.#settings = settings;
     this.#owner = owner;
+    this.#host = host;
+    this.#early = [placeholderCandidate(host)];
     this.#connection = new RTCPeerConnection(configuration(settings, iceServers));
     this.#connection.onIceCandidate.subscribe((candidate) => this.#found(candidate?.candidate));
     this.#connection.onDataChannel.subscribe((channel) => this.#channel(channel));
@@ -58,30 +58,47 @@ export class Peer {
     // sooner, and a path that comes back must find the lane still there
   }
 
-  /** The lane, once it is open. */
-  get lane(): StateLane | undefined {
-    return this.#lane;
-  }
-
-  /** When something was last received on the lane, in milliseconds of the steady clock. */
-  get heardMs(): number | undefined {
-    return this.#lane?.heardMs;
+  /** Whether more than its window has come in of messages that are not whole: werift does not enforce that. */
+  get hoards(): boolean {
+    const association: object = this.#connection.sctp?.sctp ?? {};
+    return "advertisedRwnd" in association && Number(association.advertisedRwnd) < 0;
   }
 
   /** Applies an offer and answers it. */
-  async start(sdp: string): Promise<void> {
+  start(sdp: string): Promise<void> {
+    return this.#work = this.#answer(sdp).then(() => {});
+  }
+
+  /**
+   * Takes an offer by which the client restarts ICE, and answers it. The data channels stay: what is lost meanwhile
+   * SCTP sends again.
+   */
+  restart(sdp: string): Promise<void> {
+    this.#early = [placeholderCandidate(this.#host)];
+    return this.#work = this.#work.then(() => this.#restart(sdp));
+  }
+
+  async #restart(sdp: string): Promise<void> {
+    if (!this.#open || !await this.#answer(sdp)) return;
+    // werift 0.25 begins no checks after a restart where DTLS is up already
+    this.#connection.iceTransports[0]?.start().catch(() => this.close("no path was found after the restart"));
+  }
+
+  async #answer(sdp: string): Promise<boolean> {
     try {
       await this.#connection.setRemoteDescription({ type: "offer", sdp });
-      if (!this.#open) return;
+      if (!this.#open) return false;
       const answer = await this.#connection.createAnswer();
-      if (!this.#open) return;
+      if (!this.#open) return false;
       this.#owner.answer(answer.sdp);
       const early = this.#early ?? [];
       this.#early = undefined;
       for (const candidate of early) await this.#add(candidate);
       await this.#connection.setLocalDescription(answer);
+      return this.#open;
     } catch (error) {
       this.close(`the offer cannot be answered: ${error instanceof Error ? error.message : error}`);
+      return false;
     }
   }
 
@@ -97,7 +114,6 @@ export class Peer {
     if (!this.#open) return;
     this.#facts = pathFacts(this.#connection); // closing empties its lists
     this.#open = false;
-    this.#lane?.ended(cause);
     this.#connection.close().catch(() => {});
     this.#owner.closed(cause);
   }
@@ -124,11 +140,8 @@ export class Peer {
   }
 
   #channel(channel: RTCDataChannel): void {
-    if (channel.label !== STATE_LABEL || channel.ordered || this.#lane) return channel.close();
+    if (!this.#open || !this.#owner.channel(channel)) return channel.close();
     shortenRetransmission(channel.sctp.sctp);
-    const lane = new DataChannelLane(channel, (cause) => this.close(cause));
-    this.#lane = lane;
-    this.#owner.opened(lane);
   }
 }
 

@@ -6,7 +6,14 @@
 import type { SignallingMessage } from "../protocol/control.ts";
 import type { SessionRecord } from "../hub/session_log.ts";
 import type { Tally } from "../hub/tally.ts";
-import { type LaneHandlers, type LaneNegotiation, NO_LANES, type StateLane } from "../transport/lane.ts";
+import {
+  hasOwnLane,
+  type LaneHandlers,
+  type LaneNegotiation,
+  type LaneSession,
+  NO_LANES,
+  type StateLane,
+} from "../transport/lane.ts";
 import type { Traffic } from "../transport/transport.ts";
 import type { LaneFacts } from "../transport/way.ts";
 import type { Connection } from "./connection.ts";
@@ -37,26 +44,37 @@ export class LaneSlot {
     return this.#negotiation?.facts();
   }
 
+  /** `welcome` is sent: a lane that comes with the connection may be used. */
+  begin(): void {
+    const { transport } = this.parts.connection;
+    if (hasOwnLane(transport)) this.#negotiation = transport.ownLane(this.#session());
+  }
+
   /** A signalling message of the peer's. */
   signal(message: SignallingMessage): void {
     const { connection, record } = this.parts;
     const { lanes } = connection.context;
-    if (!lanes) {
+    if (!this.#negotiation && !lanes) {
       if (message.type === "offer") record.event("webrtc_rejected", { reason: NO_LANES });
       return connection.send({ type: "reject", reason: NO_LANES });
     }
-    this.#negotiation ??= lanes({
-      remote: connection.transport.remote,
-      send: (answer) => connection.send(answer),
-      opened: (lane) => this.#opened(lane),
-      event: (kind, detail) => record.event(kind, detail),
-    });
-    this.#negotiation.message(message);
+    this.#negotiation ??= lanes?.(this.#session());
+    this.#negotiation?.message(message);
   }
 
   /** The session is over. */
   close(): void {
     this.#negotiation?.close();
+  }
+
+  #session(): LaneSession {
+    const { connection, record } = this.parts;
+    return {
+      remote: connection.transport.remote,
+      send: (answer) => connection.send(answer),
+      opened: (lane) => this.#opened(lane),
+      event: (kind, detail) => record.event(kind, detail),
+    };
   }
 
   #opened(lane: StateLane): LaneHandlers {

@@ -70,7 +70,11 @@ export class LastingSession<Own> {
     this.record = parked?.record ?? context.sessionLog.open(startOf(principal, transport));
     this.tally = parked?.tally ?? new Tally(context.counters, parts.drops);
     const { remote, kind } = transport;
-    this.record.describe({ remote, ...(hello.client === undefined ? {} : { client: hello.client }) });
+    this.record.describe({
+      remote,
+      transport: kind,
+      ...(hello.client === undefined ? {} : { client: hello.client }),
+    });
     this.record.event(parked ? "resumed" : "opened", { remote, transport: kind });
   }
 

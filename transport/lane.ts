@@ -5,7 +5,7 @@
  * @module
  */
 import type { SignallingMessage } from "../protocol/control.ts";
-import type { Traffic } from "./transport.ts";
+import type { Traffic, Transport } from "./transport.ts";
 import type { LaneFacts } from "./way.ts";
 
 /** Answers an offer where nothing sets lanes up. */
@@ -55,3 +55,14 @@ export interface LaneNegotiation {
 
 /** Starts the negotiation of a session's lanes. */
 export type NegotiateLanes = (session: LaneSession) => LaneNegotiation;
+
+/** A transport that comes with a state lane of its own, so that none need be negotiated over it. */
+export interface TransportWithLane extends Transport {
+  /** To be called once, when the session is open. */
+  readonly ownLane: NegotiateLanes;
+}
+
+/** Whether this transport comes with a state lane of its own. */
+export function hasOwnLane(transport: Transport): transport is TransportWithLane {
+  return "ownLane" in transport;
+}

@@ -5,8 +5,11 @@
  */
 import type { CloseCode } from "../protocol/close_codes.ts";
 
-/** What carries the bytes. */
-export type TransportKind = "websocket" | "webrtc" | "mqtt";
+/**
+ * What carries the bytes: a WebSocket, the reliable data channel of a session that has no WebSocket, the state lane
+ * beside either, or MQTT.
+ */
+export type TransportKind = "websocket" | "datachannel" | "webrtc" | "mqtt";
 
 /** Which lane a message may take. On a WebSocket both are the one stream. */
 export type Lane = "control" | "state";

@@ -63,17 +63,22 @@ export interface SessionWay {
   lane?: LaneFacts;
 }
 
-/** Why every session is where it is in the beginning. */
-export const FIRST_CAUSE = "every session begins on the WebSocket";
+/** Why a session is where it is in the beginning. */
+export function firstCause(transport: TransportKind): string {
+  return transport === "datachannel"
+    ? "it was set up over HTTP, without a WebSocket"
+    : "every session begins on the WebSocket";
+}
 
 /** Remembers a session's last move. */
 export class WayLog {
   transport: TransportKind;
   sinceMs: number = Date.now();
-  cause: string = FIRST_CAUSE;
+  cause: string;
 
   constructor(transport: TransportKind) {
     this.transport = transport;
+    this.cause = firstCause(transport);
   }
 
   /** Samples of class `state` take this transport from here on. */
