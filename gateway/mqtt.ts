@@ -11,7 +11,7 @@ import { EmbeddedBroker } from "../mqtt/broker/broker.ts";
 import { transportConnection } from "../mqtt/broker/connection.ts";
 import type { BrokerContext, MqttAdmission } from "../mqtt/broker/context.ts";
 import { type BrokerListener, listenForClients } from "../mqtt/broker/listen.ts";
-import type { Bridge, BridgeStatus } from "../mqtt/bridge/bridge.ts";
+import type { BridgeStatus } from "../mqtt/bridge/bridge.ts";
 import type { BridgeContext } from "../mqtt/bridge/context.ts";
 import { TopicTree } from "../mqtt/topics.ts";
 import { CLOSE } from "../protocol/close_codes.ts";
@@ -70,17 +70,32 @@ export async function startMqtt(core: Core, settings: GatewaySettings, parts: Mq
   };
 }
 
-/** The bridges' library is loaded only where there is a bridge. */
+/** A bridge, or an edge node. */
+interface Outside {
+  start(): void;
+  stop(): Promise<void>;
+  status(): BridgeStatus;
+  deviceGone(device: string): void;
+}
+
+/** The bridges' library is loaded only where there is a bridge, and that of Sparkplug only where there is an edge node. */
 async function startBridges(
   core: Core,
   { mqtt }: GatewaySettings,
   tree: TopicTree,
   { fault }: MqttParts,
-): Promise<Bridge[]> {
+): Promise<Outside[]> {
   if (mqtt.bridges.length === 0) return [];
   const { Bridge } = await import("../mqtt/bridge/bridge.ts");
   const context = bridgeContext(core, tree, fault);
-  const bridges = mqtt.bridges.map((config) => new Bridge(context, config));
+  const bridges: Outside[] = [];
+  for (const config of mqtt.bridges) {
+    if (config.rules.length > 0) bridges.push(new Bridge(context, config));
+    if (config.sparkplug) {
+      const { EdgeNode } = await import("../mqtt/sparkplug/edge_node.ts");
+      bridges.push(new EdgeNode(context, config, config.sparkplug));
+    }
+  }
   for (const bridge of bridges) bridge.start();
   return bridges;
 }
@@ -134,7 +149,7 @@ export function bridgeContext(core: Core, tree: TopicTree, fault: Fault): Bridge
 }
 
 /** Tells the bridges of devices that an operator has removed. */
-function forgetRemovedDevices({ access }: Core, bridges: readonly Bridge[]): ReturnType<typeof setInterval> {
+function forgetRemovedDevices({ access }: Core, bridges: readonly Outside[]): ReturnType<typeof setInterval> {
   const removed = () =>
     access.devices.list().filter(({ revokedAt }) => revokedAt !== null).map(({ name }) => name);
   let known = new Set(removed());

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { patternProblem } from "../../protocol/topics.ts";
+import { sparkplugSchema } from "../sparkplug/config.ts";
 import { coveringFilter, overlap, templateProblem } from "../template.ts";
 
 /** Schemes of broker URLs with their default ports. */
@@ -99,8 +100,14 @@ export const bridgeSchema = z.strictObject({
   spoolMaxAgeS: seconds(1, 315_360_000).optional(),
   /** Discovery for Home Assistant under this prefix. */
   homeAssistant: z.union([z.boolean(), checked(patternProblem)]).default(false),
-  rules: z.array(rule).min(1).default([outRule.parse({})]),
-}).superRefine((bridge, context) => {
+  /** Makes the gateway a Sparkplug edge node on this broker, over a connection of its own. */
+  sparkplug: sparkplugSchema.optional(),
+  /** Without any, everything goes out; nothing but Sparkplug where there is that. */
+  rules: z.array(rule).optional(),
+}).transform(({ rules, ...bridge }) => ({
+  ...bridge,
+  rules: rules ?? (bridge.sparkplug ? [] : [outRule.parse({})]),
+})).superRefine((bridge, context) => {
   for (const message of bridgeProblems(bridge)) context.addIssue({ code: "custom", message });
 });
 
@@ -118,6 +125,8 @@ function bridgeProblems(
   bridge: { certFile?: string | undefined; keyFile?: string | undefined; rules: (OutRule | InRule)[] } & {
     password?: string | undefined;
     passwordFile?: string | undefined;
+    sparkplug?: unknown;
+    homeAssistant: string | boolean;
   },
 ): string[] {
   const problems: string[] = [];
@@ -126,6 +135,10 @@ function bridgeProblems(
   }
   if (bridge.password !== undefined && bridge.passwordFile !== undefined) {
     problems.push("give password or passwordFile, not both");
+  }
+  if (bridge.rules.length === 0 && !bridge.sparkplug) problems.push("a bridge needs a rule, or sparkplug");
+  if (bridge.rules.length === 0 && bridge.homeAssistant !== false) {
+    problems.push("homeAssistant shows what a rule sends out: give rules too");
   }
   const outs = bridge.rules.filter((one) => one.direction === "out");
   const ins = bridge.rules.filter((one) => one.direction === "in");

@@ -4,7 +4,12 @@
  *
  * @module
  */
-import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from "mqtt";
+import mqtt, {
+  type IClientOptions,
+  type IDisconnectPacket,
+  type IPublishPacket,
+  type MqttClient,
+} from "mqtt";
 import { certificateDatesProblem } from "./certificate.ts";
 import { codeInWords, errorInWords, isDistrust } from "./reasons.ts";
 
@@ -40,6 +45,8 @@ export interface LinkOptions {
   /** Read anew for each attempt, so that renewed certificates and passwords are taken up. */
   options(): Promise<IClientOptions>;
   connectTimeoutMs: number;
+  /** What DISCONNECT says when the link is stopped (MQTT 5 section 3.14.2). */
+  goodbye?: Partial<IDisconnectPacket>;
   /** Is told of a connection; `lost` of the same one follows in any case. */
   online(connected: Connected): void;
   lost(): void;
@@ -56,6 +63,7 @@ export class Link {
   /** Connections made so far. */
   connections = 0;
   readonly #options: LinkOptions;
+  #cutBecause: string | undefined;
   #client: MqttClient | undefined;
   #waits = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -70,9 +78,10 @@ export class Link {
     void this.#attempt();
   }
 
-  /** Cuts the connection, to be made anew at once. */
-  cut(): void {
+  /** Cuts the connection, to be made anew at once; `because` stands in the log in place of its loss. */
+  cut(because?: string): void {
     this.#waits = 0;
+    this.#cutBecause = because;
     this.#client?.stream.destroy();
   }
 
@@ -82,7 +91,7 @@ export class Link {
     clearTimeout(this.#timer);
     const client = this.#client;
     if (!client) return;
-    const ended = client.connected ? client.endAsync(false) : client.endAsync(true);
+    const ended = client.connected ? client.endAsync(false, this.#options.goodbye) : client.endAsync(true);
     let timer: ReturnType<typeof setTimeout> | undefined;
     await Promise.race([
       ended.catch(() => {}),
@@ -119,6 +128,7 @@ export class Link {
     this.#client = client;
     let problem: string | undefined;
     let online = false;
+    this.#cutBecause = undefined;
     const deadline = setTimeout(() => {
       problem ??=
         `no answer within ${this.#options.connectTimeoutMs} ms: the broker took the connection and was silent`;
@@ -140,7 +150,7 @@ export class Link {
         sessionPresent: connack.sessionPresent,
       });
     });
-    client.on("close", () => over.resolve(problem));
+    client.on("close", () => over.resolve(this.#cutBecause ?? problem));
     try {
       const words = await over.promise;
       if (words === undefined || !isDistrust(words)) return words;

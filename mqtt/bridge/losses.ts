@@ -55,4 +55,5 @@ const WORDS: Readonly<Record<string, string>> = {
   epoch: "they were recorded by another database",
   too_old: "they are older than spoolMaxAgeS",
   lost_by_device: "their device lost them",
+  undecodable: "they are not what their topic's encoding says",
 };

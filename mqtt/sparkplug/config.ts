@@ -1,0 +1,50 @@
+/**
+ * The settings of a Sparkplug edge node, as a bridge of the config file has them under `sparkplug`.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { patternProblem } from "../../protocol/topics.ts";
+
+/** Longest group, node or host id, in characters: each travels with every message. */
+const MAX_ID_LENGTH = 128;
+
+/** What is wrong with a group, node or host id, or undefined (Sparkplug 3.0 section 4.1). */
+function idProblem(id: string): string | undefined {
+  if (id === "") return "a Sparkplug id must not be empty";
+  if (id.length > MAX_ID_LENGTH) {
+    return `a Sparkplug id of ${id.length} characters is too long: at most ${MAX_ID_LENGTH}`;
+  }
+  if (/[+/#]/.test(id)) {
+    return `the Sparkplug id ${JSON.stringify(id)} holds '+', '/' or '#', which are reserved`;
+  }
+  // deno-lint-ignore no-control-regex -- they are what must not be there
+  if (/[\0-\x1f\x7f]/.test(id) || !id.isWellFormed()) {
+    return "a Sparkplug id must not hold control characters";
+  }
+  return undefined;
+}
+
+function checked(problem: (text: string) => string | undefined) {
+  return z.string().superRefine((text, context) => {
+    const message = problem(text);
+    if (message !== undefined) context.addIssue({ code: "custom", message });
+  });
+}
+
+/** What makes a bridge a Sparkplug edge node. */
+export const sparkplugSchema = z.strictObject({
+  /** Group id: gateways that belong together. */
+  group: checked(idProblem),
+  /** Edge node id: this gateway within its group. */
+  node: checked(idProblem),
+  /** Host id of the primary host application: without it online, nothing is sent. */
+  primaryHost: checked(idProblem).optional(),
+  /** Topics of the gateway that become metrics. */
+  filters: z.array(checked(patternProblem)).min(1).default(["#"]),
+  /** At most so many messages a second of each device's states; the newest values count. */
+  maxHz: z.number().positive().max(1_000).default(10),
+});
+
+/** An edge node's settings, checked. */
+export type SparkplugConfig = z.output<typeof sparkplugSchema>;
