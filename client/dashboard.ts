@@ -293,7 +293,8 @@ export class Dashboard implements Disposable {
     return true;
   }
 
-  #message(message: ToDashboard): void {
+  #message(message: ToDashboard | undefined): void {
+    if (!message) return; // a later gateway says more than this program knows
     switch (message.type) {
       case "subscribed":
         return this.#subscribed(message.id, message.feed, message.live);

@@ -353,7 +353,8 @@ export class Device implements AsyncDisposable {
     else this.#downlink.batch(bytes);
   }
 
-  #message(message: ToDevice): void {
+  #message(message: ToDevice | undefined): void {
+    if (!message) return; // a later gateway says more than this program knows
     switch (message.type) {
       case "advertised":
         return this.#advertised(message.channels);

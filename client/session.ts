@@ -36,7 +36,7 @@ export interface SessionRole {
   hello(): Record<string, unknown>;
   /** The session is open: the transport takes messages. */
   opened(welcome: Welcome, transport: ClientTransport): void;
-  /** A text message: reads it, and hands what is not the role's own to {@link Session.shared}. */
+  /** A text message: reads it, passes over what it does not know, and hands what is not the role's own to {@link Session.shared}. */
   text(text: string): void;
   binary(bytes: Uint8Array): void;
   /** A clock exchange is about to be sent. Its answer confirms everything sent before: what is gathered should go now. */

@@ -433,18 +433,24 @@ function parsed(message: string): unknown {
   }
 }
 
+type Shapes = Readonly<Record<string, Shape<unknown>>>;
+
+function typeOf(value: unknown): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, "type")
+    ? (value as { type: unknown }).type
+    : undefined;
+}
+
 /**
  * Reads one control message.
  *
  * @throws {ProtocolError} with `bad_message` when the text is not JSON, has no known `type`, or a property of
  * the wrong shape; with `limit_exceeded` when it is too large or a list is too long.
  */
-function parser<T extends { type: string }>(shapes: Record<string, Shape<unknown>>): (message: string) => T {
+function parser<T extends { type: string }>(shapes: Shapes): (message: string) => T {
   return (message) => {
     const value = parsed(message);
-    const type = typeof value === "object" && value !== null && Object.hasOwn(value, "type")
-      ? (value as { type: unknown }).type
-      : undefined;
+    const type = typeOf(value);
     const shape = typeof type === "string" && Object.hasOwn(shapes, type) ? shapes[type] : undefined;
     if (!shape) {
       const got = (JSON.stringify(type) ?? "nothing").slice(0, 80);
@@ -454,6 +460,18 @@ function parser<T extends { type: string }>(shapes: Record<string, Shape<unknown
       );
     }
     return shape(value, "") as T;
+  };
+}
+
+/** As {@link parser}, but undefined for a type that is not known: gateways grow, and what they add can be passed over. */
+function lenientParser<T extends { type: string }>(shapes: Shapes): (message: string) => T | undefined {
+  return (message) => {
+    const value = parsed(message);
+    const type = typeOf(value);
+    if (typeof type !== "string") {
+      throw new ProtocolError(CLOSE.badMessage, "a control message is an object with a string `type`");
+    }
+    return Object.hasOwn(shapes, type) ? shapes[type]!(value, "") as T : undefined;
   };
 }
 
@@ -476,7 +494,7 @@ export const MESSAGE_TYPES: Readonly<Record<Direction, readonly string[]>> = {
 export const parseDeviceMessage: (message: string) => DeviceMessage = parser(deviceMessages);
 /** Reads what a dashboard sent. */
 export const parseDashboardMessage: (message: string) => DashboardMessage = parser(dashboardMessages);
-/** Reads what the gateway sent to a device. */
-export const parseToDevice: (message: string) => ToDevice = parser(toDevice);
-/** Reads what the gateway sent to a dashboard. */
-export const parseToDashboard: (message: string) => ToDashboard = parser(toDashboard);
+/** Reads what the gateway sent to a device; undefined when it is of a type that version 1 did not have yet. */
+export const parseToDevice: (message: string) => ToDevice | undefined = lenientParser(toDevice);
+/** Reads what the gateway sent to a dashboard; undefined when it is of a type that version 1 did not have yet. */
+export const parseToDashboard: (message: string) => ToDashboard | undefined = lenientParser(toDashboard);

@@ -70,7 +70,10 @@ export class FakeConnection {
   }
 
   send(message: ToDevice | ToDashboard): void {
-    const data = JSON.stringify(message);
+    this.sendText(JSON.stringify(message));
+  }
+
+  sendText(data: string): void {
     this.net.later(() => this.socket.onmessage?.({ data } as never), this);
   }
 

@@ -46,6 +46,16 @@ Deno.test("status goes from connecting to open to waiting and back, with the rea
   assertEquals(net.connection.url, "wss://gw/base/v1/live");
 });
 
+Deno.test("a message of a type that came after this client is passed over", async () => {
+  const net = new FakeNet();
+  serve(net);
+  const dash = open(net);
+  await net.time.advance(100);
+  net.connection.sendText('{"type":"weather","rain":true}');
+  await net.time.advance(100);
+  assertEquals([dash.status.state, net.connections.length], ["open", 1]);
+});
+
 Deno.test("a reconnect presents the session and its resume token", async () => {
   const net = new FakeNet();
   serve(net);

@@ -25,10 +25,20 @@ Deno.test("parsers pass over properties that version 1 does not know", () => {
 });
 
 Deno.test("parsers refuse a message that is not a JSON object with a known type", () => {
-  for (const text of ["", "{", "null", "1", '"hello"', "[]", "{}", '{"type":1}', '{"type":"toString"}']) {
+  for (const text of ["", "{", "null", "1", '"hello"', "[]", "{}", '{"type":1}']) {
     for (const parse of parsers) refused(parse, text, CLOSE.badMessage);
   }
+  for (const parse of [parseDeviceMessage, parseDashboardMessage]) {
+    refused(parse, '{"type":"toString"}', CLOSE.badMessage);
+  }
   refused(parseDeviceMessage, '{"__proto__":{"type":"ping"}}', CLOSE.badMessage);
+});
+
+Deno.test("clients' parsers pass over messages of a type that version 1 does not know", () => {
+  for (const parse of [parseToDevice, parseToDashboard]) {
+    assertEquals(parse('{"type":"toString"}'), undefined);
+    assertEquals(parse('{"type":"weather","rain":true}'), undefined);
+  }
 });
 
 Deno.test("parsers count bytes, not characters, against the size limit", () => {

@@ -12,7 +12,7 @@ import {
 } from "../../protocol/control.ts";
 
 /** Parsers by direction. */
-export const PARSERS: Readonly<Record<Direction, (text: string) => { type: string }>> = {
+export const PARSERS: Readonly<Record<Direction, (text: string) => { type: string } | undefined>> = {
   "device-to-gateway": parseDeviceMessage,
   "gateway-to-device": parseToDevice,
   "dashboard-to-gateway": parseDashboardMessage,

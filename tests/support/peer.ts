@@ -70,12 +70,17 @@ export class Peer<In extends { type: string }, Out extends { type: string }> {
   ended: { code: number; reason: string } | undefined;
   readonly #log: string[] = [];
   readonly #waiters = new Set<Waiter>();
-  readonly #parse: (text: string) => In;
+  readonly #parse: (text: string) => In | undefined;
   readonly #target: Target;
   #pings = 0;
   #fault: Error | undefined;
 
-  constructor(target: Target, readonly socket: RawWebSocket, parse: (text: string) => In, reading = true) {
+  constructor(
+    target: Target,
+    readonly socket: RawWebSocket,
+    parse: (text: string) => In | undefined,
+    reading = true,
+  ) {
     this.#target = target;
     this.#parse = parse;
     if (reading) this.startReading();
@@ -179,6 +184,7 @@ export class Peer<In extends { type: string }, Out extends { type: string }> {
       if (incoming.kind === "text") {
         this.#note(incoming.text.slice(0, 300));
         const message = this.#parse(incoming.text);
+        if (!message) throw new Error(`a message of an unknown type: ${incoming.text}`);
         this.control(message);
         this.inbox.push(message);
       } else {

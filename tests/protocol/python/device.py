@@ -97,6 +97,8 @@ class Device:
             await self.frame(ws, received)
             return None
         message = messages.parse("gateway-to-device", received)
+        if message is None:
+            return None  # a later gateway says more than this page
         if message["type"] == "ping":
             self.summary["pongs"] += 1
             await ws.send(json.dumps({**message, "type": "pong"}))

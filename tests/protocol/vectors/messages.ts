@@ -55,6 +55,18 @@ const LIBERAL: MessageVector[] = [
     message: { type: "advertise", channels: [{ channel: 1, topic: "a" }] },
   },
   {
+    name: "a type that is not known yet",
+    direction: "gateway-to-device",
+    text: '{"type":"weather","rain":true}',
+    message: null,
+  },
+  {
+    name: "a type that is not known yet",
+    direction: "gateway-to-dashboard",
+    text: '{"type":"weather","rain":true}',
+    message: null,
+  },
+  {
     name: "blanks, line ends and escapes",
     direction: "device-to-gateway",
     text: ' {\n\t"type" : "\\u0070ing", "id": 1.0e2 }\r\n',
