@@ -5,7 +5,7 @@
  * @module
  */
 import { z } from "zod";
-import { iceServer, ipAddress, maskIceServer, portRange } from "./rtc_setting.ts";
+import { addressOrInterface, iceServer, ipAddress, maskIceServer, portRange } from "./rtc_setting.ts";
 import {
   address,
   duration,
@@ -105,9 +105,9 @@ export const configSchema = z.strictObject({
       help: "addresses by which peers reach this machine through NAT, separated by commas",
       value: "ADDRESSES",
     }),
-    addresses: setting(list(ipAddress()), {
-      help: "use only these of the machine's addresses, separated by commas",
-      value: "ADDRESSES",
+    addresses: setting(list(addressOrInterface()), {
+      help: "use only these addresses or interfaces of the machine, separated by commas",
+      value: "NAMES",
     }),
   }),
   mqtt: z.strictObject({

@@ -55,3 +55,11 @@ export function portRange() {
 export function ipAddress() {
   return textual((text) => isIP(text.trim()) === 0 ? undefined : text.trim(), "an IPv4 or IPv6 address");
 }
+
+/** An address, or the name of an interface such as `eth0`: at most 15 characters on Linux, with a margin for others. */
+export function addressOrInterface() {
+  return textual(
+    (text) => isIP(text.trim()) !== 0 || /^[a-z][\w.-]{0,31}$/i.test(text.trim()) ? text.trim() : undefined,
+    "an IPv4 or IPv6 address or the name of an interface such as eth0",
+  );
+}

@@ -4,9 +4,11 @@
  *
  * @module
  */
+import { networkInterfaces } from "node:os";
 import { type PeerConfig, type RTCDataChannel, RTCPeerConnection } from "werift";
 import type { Welcome } from "../protocol/control.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
+import { addressConfig, chosenAddresses } from "./host_addresses.ts";
 import { NO_PATH, type PathFacts, pathFacts } from "./facts.ts";
 import { candidateLines, placeholderCandidate, type RemoteCandidate } from "./description.ts";
 import { shortenRetransmission } from "./retransmission.ts";
@@ -156,9 +158,6 @@ function configuration(settings: RtcSettings, iceServers: Welcome["iceServers"])
     iceStunGatherTimeout: STUN_WITHIN_S,
     maxMessageSize: MAX_MESSAGE_BYTES,
     ...(portRange === undefined ? {} : { icePortRange: [portRange[0], portRange[1]] as [number, number] }),
-    ...(addresses.length === 0 ? {} : {
-      iceInterfaceAddresses: { udp4: addresses.find((one) => !one.includes(":")) ?? "" },
-      iceAdditionalHostAddresses: [...addresses],
-    }),
+    ...(addresses.length === 0 ? {} : addressConfig(chosenAddresses(addresses, networkInterfaces()))),
   };
 }

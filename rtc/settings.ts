@@ -24,7 +24,7 @@ export interface RtcSettings {
   portRange?: readonly [number, number];
   /** Addresses that peers reach this machine by, where they are not its own (NAT 1:1). */
   advertise: readonly string[];
-  /** Only these of the machine's addresses are used; all when empty. */
+  /** Only these of the machine's addresses, and those of the interfaces named here, are used; all when empty. */
   addresses: readonly string[];
   /** Most peers at a time. */
   maxPeers: number;

@@ -7,6 +7,7 @@ import { createSocket } from "node:dgram";
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import { isPrivate } from "../../rtc/explain.ts";
+import { chosenAddresses } from "../../rtc/host_addresses.ts";
 import { iceServersFor } from "../../rtc/ice_servers.ts";
 import type { IceServer, RtcSettings } from "../../rtc/settings.ts";
 import { messageOf } from "../errors.ts";
@@ -30,7 +31,8 @@ export async function checkIce(rtc: RtcSettings | null): Promise<Finding[]> {
   const servers = rtc.iceServers.length === 0
     ? [noServers()]
     : await Promise.all(rtc.iceServers.map((server) => checkServer(server, rtc, own)));
-  return [await checkPorts(rtc), ...checkAddresses(rtc, own), ...servers];
+  const named = { ...rtc, addresses: rtc.addresses.flatMap(addressesOf) };
+  return [await checkPorts(named), ...checkAddresses(named, own), ...servers];
 }
 
 function noServers(): Finding {
@@ -40,6 +42,12 @@ function noServers(): Finding {
     message:
       "no STUN or TURN server is configured: clients that cannot send UDP to this machine stay on their WebSocket",
   };
+}
+
+/** The addresses of an interface; an address, or a name that no interface has, is itself. */
+function addressesOf(entry: string): string[] {
+  const addresses = chosenAddresses([entry], networkInterfaces());
+  return addresses.length === 0 ? [entry] : addresses;
 }
 
 /** Addresses of this machine that peers can be given. */
