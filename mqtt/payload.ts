@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
+import { Buffer, isUtf8 } from "node:buffer";
 import { decode } from "../payload/decode.ts";
 import { encode } from "../payload/encode.ts";
 import { PayloadError } from "../payload/payload.ts";
@@ -43,6 +43,12 @@ export function contentType(format: PayloadFormat, encoding: Encoding): string {
   return encoding === "f32" || encoding === "f64" ? CONTENT_TYPES.utf8 : "application/json";
 }
 
+/** Whether payloads of an encoding leave in a format byte for byte. */
+export function leavesAsItIs(format: PayloadFormat, encoding: Encoding): boolean {
+  return format === "raw" ||
+    (format === "text" && (encoding === "raw" || encoding === "utf8" || encoding === "json"));
+}
+
 /** The sample's payload in a format; a copy. A payload that is not what it was declared to be leaves as it is. */
 export function outgoing(
   format: PayloadFormat,
@@ -52,9 +58,8 @@ export function outgoing(
   const { bytes, start, end, topic } = sample;
   const borrowed = bytes.subarray(start, end);
   const { encoding } = topic.description;
-  if (format === "raw") return Buffer.from(borrowed);
+  if (leavesAsItIs(format, encoding)) return Buffer.from(borrowed);
   if (format === "json") return Buffer.from(envelope(sample, borrowed, epoch));
-  if (encoding === "raw" || encoding === "utf8" || encoding === "json") return Buffer.from(borrowed);
   const value = decoded(topic.description, borrowed);
   if (value === undefined) return Buffer.from(borrowed);
   return Buffer.from(typeof value === "number" ? String(value) : jsonText(value));
@@ -87,10 +92,19 @@ function jsonText(value: unknown): string {
 
 /** The narrowest encoding that a payload of unknown kind fits: JSON (a number is), text, or bytes. */
 export function guessEncoding(payload: Uint8Array): Encoding {
-  const text = asText(payload);
-  if (text === undefined) return "raw";
-  return isJson(text) ? "json" : "utf8";
+  if (!isUtf8(payload)) return "raw";
+  return mayBeJson(payload) && parsed(strictUtf8.decode(payload)) !== undefined ? "json" : "utf8";
 }
+
+/** Whether text begins as JSON does (RFC 8259 section 2): what does not need not be parsed, which throws and is slow. */
+function mayBeJson(text: Uint8Array): boolean {
+  let at = 0;
+  while (at < text.length && JSON_SPACE.includes(text[at]!)) at++;
+  return at < text.length && JSON_START.includes(text[at]!);
+}
+
+const JSON_SPACE = Uint8Array.of(0x20, 0x09, 0x0a, 0x0d);
+const JSON_START = new TextEncoder().encode('{["-0123456789tfn');
 
 /** Encodings that {@link guessEncoding} yields, narrowest first. */
 const GUESSED: readonly Encoding[] = ["json", "utf8", "raw"];
@@ -108,6 +122,7 @@ export function incoming(
   const { encoding } = description;
   const at = GUESSED.indexOf(encoding);
   if (at < 0) return { payload: recoded(description, payload) };
+  if (encoding === "raw" || (encoding === "utf8" && isUtf8(payload))) return { payload };
   const guess = GUESSED.indexOf(guessEncoding(payload));
   return guess > at ? { payload, widened: GUESSED[guess]! } : { payload };
 }
@@ -130,11 +145,7 @@ export function recoded(description: TopicDescription, payload: Uint8Array): Uin
 }
 
 function asText(payload: Uint8Array): string | undefined {
-  try {
-    return strictUtf8.decode(payload);
-  } catch {
-    return undefined;
-  }
+  return isUtf8(payload) ? strictUtf8.decode(payload) : undefined;
 }
 
 function parsed(text: string): unknown {
@@ -143,8 +154,4 @@ function parsed(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isJson(text: string): boolean {
-  return parsed(text) !== undefined;
 }

@@ -7,6 +7,7 @@ import type { Buffer } from "node:buffer";
 import type { IClientOptions, MqttClient } from "mqtt";
 import { PatternSet } from "../../hub/pattern.ts";
 import type { BorrowedSample } from "../../hub/sample.ts";
+import type { Topic } from "../../hub/topic.ts";
 import type { WriteResult } from "../../hub/writing.ts";
 import { type BridgeConfig, bridgeName, type OutRule } from "./config.ts";
 import type { BridgeContext } from "./context.ts";
@@ -17,8 +18,10 @@ import { HomeAssistant } from "./home_assistant.ts";
 import { Incoming } from "./incoming.ts";
 import { type Connected, Link } from "./link.ts";
 import { Losses } from "./losses.ts";
-import { ORIGIN_PROPERTY, Outgoing } from "./outgoing.ts";
-import { MAX_UNDER_WAY, StateLane } from "./state_lane.ts";
+import { Outgoing } from "./outgoing.ts";
+import { ORIGIN_PROPERTY } from "./properties.ts";
+import { MAX_UNANSWERED, type Publisher } from "./publisher.ts";
+import { StateLane } from "./state_lane.ts";
 
 /** How a bridge fares. */
 export interface BridgeStatus {
@@ -54,6 +57,7 @@ export class Bridge {
   readonly #losses: Losses;
   readonly #homeAssistant: HomeAssistant | undefined;
   #client: MqttClient | undefined;
+  #publisher: Publisher | undefined;
 
   constructor(context: BridgeContext, config: BridgeConfig) {
     this.#context = context;
@@ -179,7 +183,8 @@ export class Bridge {
       hub,
       patterns,
       ...(rule.maxHz === undefined ? {} : { maxHz: rule.maxHz }),
-      publish: (sample, done) => this.#publish(out, sample, () => done()),
+      publish: (sample, done) => this.#publish(out, sample, done),
+      room: () => this.#publisher?.room ?? false,
     });
     if (rule.class === "state") return { out, states, events: undefined };
     const name = `mqtt ${this.name} ${rule.filter}`;
@@ -196,13 +201,7 @@ export class Bridge {
         keptCursors.filter((row) => row.reader === name)
           .map(({ topic, epoch, offset }) => [topic, { epoch, offset }]),
       ),
-      publish: (event, acked) => {
-        const { payload } = event;
-        const sample = { ...event, session: 0, bytes: payload, start: 0, end: payload.length };
-        this.#publish(out, sample, (error) => {
-          if (!error) acked();
-        }, event.epoch);
-      },
+      publish: (event, acked) => this.#publish(out, { ...event, session: 0 }, acked, event.epoch),
       lost: (lost) => this.#losses.add(lost),
       fault: (error) => {
         this.#context.fault(`bridge ${this.name}`, error);
@@ -213,23 +212,20 @@ export class Bridge {
     return { out, states, events };
   }
 
-  #publish(out: Outgoing, sample: BorrowedSample, settled: (error?: Error) => void, epoch?: string): void {
-    const client = this.#client;
-    if (!client) return settled(new Error("not connected"));
-    out.publish(client, sample, (error) => {
-      if (error && client === this.#client) {
-        // A refusal (MQTT 5 section 3.4.2.1) is the broker's last word on a message: repeating it wedges the bridge.
-        const { code } = error as Error & { code?: number };
-        if (typeof code === "number" && code >= 128) {
-          this.#refused(sample, code, epoch);
-          return settled();
-        }
-      }
-      settled(error);
+  /** `settled` is told unless the connection ends before. */
+  #publish(out: Outgoing, sample: BorrowedSample, settled: () => void, epoch?: string): void {
+    const publisher = this.#publisher;
+    if (!publisher) return;
+    const { topic, offset } = sample;
+    out.publish(publisher, sample, (code) => {
+      if (publisher !== this.#publisher) return;
+      // A refusal (MQTT 5 section 3.4.2.1) is the broker's last word on a message: repeating it wedges the bridge.
+      if (code !== undefined) this.#refused(topic, offset, code, epoch);
+      settled();
     }, epoch);
   }
 
-  #refused({ topic, offset }: BorrowedSample, code: number, epoch = topic.epoch): void {
+  #refused(topic: Topic, offset: number, code: number, epoch = topic.epoch): void {
     this.#context.counters.add("mqtt_bridge_refused", String(code));
     if (topic.description.deliveryClass === "event") {
       this.#losses.add({
@@ -242,8 +238,9 @@ export class Bridge {
     }
   }
 
-  #online({ client, receiveMaximum }: Connected): void {
+  #online({ client, publisher, receiveMaximum }: Connected): void {
     this.#client = client;
+    this.#publisher = publisher;
     const { tree } = this.#context;
     const v5 = this.#config.version === 5;
     for (const [filter, qos] of this.#filters()) {
@@ -260,7 +257,7 @@ export class Bridge {
     }
     client.publish(tree.statusTopic, "online", { qos: receiveMaximum > 1 ? 1 : 0, retain: true });
     // One place is left for the birth; what needs no acknowledgement does not count.
-    const window = Math.max(1, Math.min(this.#config.window, receiveMaximum - 1));
+    const window = Math.max(1, Math.min(this.#config.window, receiveMaximum - 1, MAX_UNANSWERED));
     const acknowledged = this.#lanes.reduce(
       (count, { out, states, events }) =>
         count + (events ? 1 : 0) + (states && out.rule.stateQos === 1 ? 1 : 0),
@@ -268,7 +265,7 @@ export class Bridge {
     );
     const share = Math.max(1, Math.floor(window / Math.max(1, acknowledged)));
     for (const { out, states, events } of this.#lanes) {
-      states?.online(out.rule.stateQos === 1 ? share : MAX_UNDER_WAY);
+      states?.online(out.rule.stateQos === 1 ? share : Infinity);
       events?.online(share);
     }
     this.#homeAssistant?.online();
@@ -282,6 +279,7 @@ export class Bridge {
 
   #lost(): void {
     this.#client = undefined;
+    this.#publisher = undefined;
     for (const { states, events } of this.#lanes) {
       states?.offline();
       events?.offline();

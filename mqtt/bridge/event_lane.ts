@@ -1,7 +1,8 @@
 /**
  * Events on their way to a broker. While the broker keeps up they come straight from the hub; whenever it does
  * not, or was away, they come from the recording, behind the last one that arrived. Nothing is kept in memory
- * but a bounded queue, so a broker may be away for as long as the recording reaches back.
+ * but bounded queues, so a broker may be away for as long as the recording reaches back. A topic that has caught
+ * up is live again whatever is still to be read of others: live events go first.
  *
  * @module
  */
@@ -14,13 +15,14 @@ import type { RecordingReader, ReplayItem } from "../../hub/recording.ts";
 import type { BorrowedSample } from "../../hub/sample.ts";
 import type { Topic } from "../../hub/topic.ts";
 import type { Cursors } from "./cursors.ts";
+import { EventQueue } from "./event_queue.ts";
 import { Window } from "./window.ts";
 
-/** Bytes of live events that wait; beyond, the lane goes on from the recording. */
+/** Bytes of live events that wait in either queue; beyond, the lane goes on from the recording. */
 const MAX_QUEUE_BYTES = 2 * 1024 * 1024;
 
-/** What an event costs in the queue beside its payload, in bytes. */
-const ITEM_BYTES = 128;
+/** Places of the window that the recording leaves to live events: an eighth. */
+const reserve = (size: number) => size >> 3;
 
 /** Largest batch that is read back at a time, in bytes. */
 const BATCH_BYTES = Math.min(65_536, MAX_MESSAGE_BYTES);
@@ -28,13 +30,15 @@ const BATCH_BYTES = Math.min(65_536, MAX_MESSAGE_BYTES);
 /** A pause of the drain is no shorter than this, in milliseconds. */
 const MIN_PAUSE_MS = 5;
 
-/** An event ready to go out. */
+/** An event ready to go out; `bytes[start, end)` is lent. */
 export interface OutgoingEvent {
   topic: Topic;
   epoch: string;
   offset: number;
   timeUs: number;
-  payload: Uint8Array;
+  bytes: Uint8Array;
+  start: number;
+  end: number;
 }
 
 /** Events that will never be sent. */
@@ -57,7 +61,7 @@ export interface EventLaneParts {
   drainPerSecond: number;
   /** Older ones are left out; in milliseconds. */
   maxAgeMs?: number;
-  /** Publishes; calls `acked` once the broker has it, at most once. */
+  /** Publishes; calls `acked` once the broker has it or has refused it for good, at most once. */
   publish(event: OutgoingEvent, acked: () => void): void;
   lost(lost: LostEvents): void;
   fault(error: unknown): void;
@@ -72,10 +76,12 @@ export class EventLane implements PatternListener {
   /** Whether it is reading the recording. */
   draining = false;
   readonly #parts: EventLaneParts;
-  #queue: OutgoingEvent[] = [];
-  #queueBytes = 0;
-  #collecting = false;
-  #overflowed = false;
+  /** Live events of topics that have caught up: they go before everything else. */
+  readonly #live = new EventQueue(MAX_QUEUE_BYTES);
+  /** Live events of topics that are being read back: they go behind what is on record. */
+  readonly #later = new EventQueue(MAX_QUEUE_BYTES);
+  /** Topics that are being read back. */
+  #behind: ReadonlySet<number> = new Set();
   #window: Window | undefined;
   #sent = new Map<number, Position>();
   #wake = () => {};
@@ -102,19 +108,19 @@ export class EventLane implements PatternListener {
   }
 
   sample(sample: BorrowedSample): void {
-    if (!this.#collecting || !this.#takes(sample.topic)) return;
-    const { topic, offset, timeUs, bytes, start, end } = sample;
-    this.#queueBytes += end - start + ITEM_BYTES;
-    if (this.#queueBytes > MAX_QUEUE_BYTES) {
-      this.#overflowed = true;
-      this.#stopCollecting();
-    } else {
-      this.#queue.push({ topic, epoch: topic.epoch, offset, timeUs, payload: bytes.slice(start, end) });
+    const window = this.#window;
+    if (!window || !this.#takes(sample.topic)) return;
+    const { topic } = sample;
+    if (this.#behind.has(topic.id)) return void this.#later.put(sample);
+    if (this.#live.empty && !this.#live.overflowed && !window.full) {
+      const { offset, timeUs, bytes, start, end } = sample;
+      return this.#send(window, { topic, epoch: topic.epoch, offset, timeUs, bytes, start, end });
     }
+    this.#live.put(sample);
     this.#wake();
   }
 
-  /** A broker is there: sends what it does not have yet, then what comes. */
+  /** A broker is there that takes `size` unacknowledged events at a time: sends what it does not have, then what comes. */
   online(size: number): void {
     this.offline();
     const window = new Window(size, (topic, position) => this.#parts.cursors.passed(topic, position));
@@ -131,7 +137,8 @@ export class EventLane implements PatternListener {
     this.#window?.close();
     this.#window = undefined;
     this.draining = false;
-    this.#stopCollecting();
+    this.#live.reset();
+    this.#later.reset();
     this.#wake();
   }
 
@@ -158,55 +165,71 @@ export class EventLane implements PatternListener {
       const marks = this.#collect();
       if (marks.size > 0) {
         this.draining = true;
-        if (!await this.#drain(window, marks)) return;
+        if (!await this.#drain(window, marks) || !await this.#catchUp(window)) return;
         this.draining = false;
       }
-      if (!await this.#live(window)) return;
+      if (!await this.#goOn(window)) return;
     }
   }
 
-  /** From now on live events wait in the queue; returns where the recording has to be read up to, per topic. */
+  /** Where the recording has to be read up to, per topic that is behind; its live events wait from now on. */
   #collect(): Map<number, number> {
-    this.#overflowed = false;
-    this.#queue = [];
-    this.#queueBytes = 0;
-    this.#collecting = true;
+    // What waits in a queue that did not overflow is as good as sent.
+    const queued = this.#live.overflowed ? new Map<number, number>() : this.#live.newest();
+    if (this.#live.overflowed) this.#live.reset();
+    this.#later.reset();
     const marks = new Map<number, number>();
     for (const topic of this.#parts.hub.matching(this.patterns)) {
       if (!this.#takes(topic)) continue;
       const at = this.#sent.get(topic.id);
-      const current = at?.epoch === topic.epoch && at.offset >= topic.deliveredOffset;
-      if (!current) marks.set(topic.id, topic.deliveredOffset);
+      const reached = Math.max(at?.epoch === topic.epoch ? at.offset : -1, queued.get(topic.id) ?? -1);
+      if (reached < topic.deliveredOffset) marks.set(topic.id, topic.deliveredOffset);
     }
+    this.#behind = new Set(marks.keys());
     return marks;
   }
 
-  #stopCollecting(): void {
-    this.#collecting = false;
-    this.#queue = [];
-    this.#queueBytes = 0;
+  /** Sends live events while there is room for them. */
+  #flushLive(window: Window): void {
+    while (!window.full) {
+      const event = this.#live.take();
+      if (!event) return;
+      this.#send(window, event);
+    }
   }
 
-  /** Sends what waits in the queue until it overflows; false when the connection is over. */
-  async #live(window: Window): Promise<boolean> {
+  /** Sends what came meanwhile for topics that were behind; false when the connection is over. */
+  async #catchUp(window: Window): Promise<boolean> {
+    for (let event = this.#later.take(); event; event = this.#later.take()) {
+      if (!await this.#roomBehindLive(window)) return false;
+      this.#send(window, event);
+    }
+    // Those whose events overflowed are found to be behind again.
+    if (!this.#later.overflowed) this.#behind = new Set();
+    return this.#window === window;
+  }
+
+  /** Lets live events go as they come, until there is something to read back; false when the connection is over. */
+  async #goOn(window: Window): Promise<boolean> {
     for (;;) {
-      const queue = this.#queue;
-      this.#queue = [];
-      for (const event of queue) {
-        if (window.full && !await window.room()) return false;
-        if (this.#window !== window) return false;
-        this.#queueBytes -= event.payload.length + ITEM_BYTES;
-        this.#send(window, event);
-        if (this.#overflowed) return true;
-      }
-      if (this.#overflowed) return true;
-      if (this.#queue.length === 0) {
-        this.#queueBytes = 0;
+      this.#flushLive(window);
+      if (this.#live.overflowed || this.#later.overflowed) return true;
+      if (this.#live.empty) {
         await new Promise<void>((wake) => this.#wake = wake);
         this.#wake = () => {};
-      }
+      } else if (!await window.room()) return false;
       if (this.#window !== window) return false;
     }
+  }
+
+  /** Waits for room that live events leave; false when the connection is over. */
+  async #roomBehindLive(window: Window): Promise<boolean> {
+    this.#flushLive(window);
+    while (window.unacked >= window.size - reserve(window.size)) {
+      if (!await window.change()) return false;
+      this.#flushLive(window);
+    }
+    return this.#window === window;
   }
 
   /** Sends what is on record behind what was sent; false when the connection is over. */
@@ -216,6 +239,7 @@ export class EventLane implements PatternListener {
     const epochs = new Map(topics.map(({ id, after }) => [id, after.epoch]));
     const items = reader.replay({ topics, until: marks, feed: 0, maxBatchBytes: BATCH_BYTES });
     const pace = new Pace(drainPerSecond);
+    const batch = new BatchReader();
     for await (const item of items) {
       if (item.kind === "epoch") {
         epochs.set(item.topic, item.epoch);
@@ -223,14 +247,13 @@ export class EventLane implements PatternListener {
       } else if (item.kind === "gap") {
         this.#gap(window, item);
       } else {
-        const batch = new BatchReader();
         batch.open(item.bytes);
         while (batch.next()) {
           const topic = hub.topicById(batch.channel);
           const epoch = epochs.get(batch.channel);
           if (!topic || epoch === undefined) continue;
-          if (window.full && !await window.room()) return false;
-          if (pace.exhausted() && !await pace.wait()) return false;
+          if (pace.exhausted()) await pace.wait();
+          if (!this.#hasRoom(window) && !await this.#roomBehindLive(window)) return false;
           if (this.#window !== window) return false;
           this.#replayed(window, topic, epoch, batch);
         }
@@ -238,6 +261,10 @@ export class EventLane implements PatternListener {
       if (this.#window !== window) return false;
     }
     return true;
+  }
+
+  #hasRoom(window: Window): boolean {
+    return this.#live.empty && window.unacked < window.size - reserve(window.size);
   }
 
   #replayed(window: Window, topic: Topic, epoch: string, batch: BatchReader): void {
@@ -248,7 +275,8 @@ export class EventLane implements PatternListener {
       this.#parts.lost({ topic: topic.name, epoch, from: offset, to: offset, reason: "too_old" });
       return;
     }
-    this.#send(window, { topic, epoch, offset, timeUs, payload: batch.bytes.slice(batch.start, batch.end) });
+    const { bytes, start, end } = batch;
+    this.#send(window, { topic, epoch, offset, timeUs, bytes, start, end });
   }
 
   #gap(window: Window, item: Extract<ReplayItem, { kind: "gap" }>): void {
@@ -296,7 +324,7 @@ class Pace {
     return this.#left-- <= 0;
   }
 
-  async wait(): Promise<boolean> {
+  async wait(): Promise<void> {
     const pause = this.#until - performance.now();
     if (pause > 0) await new Promise((go) => setTimeout(go, Math.max(MIN_PAUSE_MS, pause)));
     const now = performance.now();
@@ -304,6 +332,5 @@ class Pace {
     const late = Math.min(now - this.#until, this.#run * 1_000 / this.perSecond);
     this.#until = now - Math.max(0, late) + this.#run * 1_000 / this.perSecond;
     this.#left = this.#run - 1;
-    return true;
   }
 }

@@ -17,7 +17,7 @@ import { render } from "../template.ts";
 import { COMMAND_LEVEL, SET_LEVEL } from "../topics.ts";
 import type { InRule } from "./config.ts";
 import type { BridgeContext } from "./context.ts";
-import { ORIGIN_PROPERTY } from "./outgoing.ts";
+import { ORIGIN_PROPERTY } from "./properties.ts";
 
 /** Levels of a topic, device included, that can be written over a bridge: MQTT has no wildcard in the middle. */
 const WRITABLE_LEVELS = [2, 3, 4, 5, 6];

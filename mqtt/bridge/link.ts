@@ -11,7 +11,10 @@ import mqtt, {
   type MqttClient,
 } from "mqtt";
 import { certificateDatesProblem } from "./certificate.ts";
+import { FIRST_OWN_ID, LAST_ID, LibraryIds } from "./message_ids.ts";
+import { Publisher } from "./publisher.ts";
 import { codeInWords, errorInWords, isDistrust } from "./reasons.ts";
+import { tapAnswers } from "./tap.ts";
 
 /** First wait before another attempt, in milliseconds; it doubles up to {@link MAX_RETRY_MS}. */
 const MIN_RETRY_MS = 250;
@@ -28,6 +31,8 @@ const STABLE_MS = 5_000;
 /** One live connection. */
 export interface Connected {
   readonly client: MqttClient;
+  /** Publishes on it. */
+  readonly publisher: Publisher;
   /** Most unacknowledged messages, by the broker's Receive Maximum (MQTT 5 section 3.2.2.3.3). */
   readonly receiveMaximum: number;
   /** Whether the broker still had our session. */
@@ -66,6 +71,8 @@ export class Link {
   #cutBecause: string | undefined;
   #client: MqttClient | undefined;
   #waits = 0;
+  /** Message ids go on from connection to connection, and begin anywhere. */
+  #lastId = FIRST_OWN_ID + Math.floor(Math.random() * (LAST_ID - FIRST_OWN_ID));
   #timer: ReturnType<typeof setTimeout> | undefined;
   #said = "";
 
@@ -119,6 +126,8 @@ export class Link {
     const over = Promise.withResolvers<string | undefined>();
     const client = mqtt.connect({
       ...options,
+      manualConnect: true,
+      messageIdProvider: new LibraryIds(),
       reconnectPeriod: 0,
       queueQoSZero: false,
       resubscribe: false,
@@ -127,8 +136,9 @@ export class Link {
     });
     this.#client = client;
     let problem: string | undefined;
-    let online = false;
     this.#cutBecause = undefined;
+    let publisher: Publisher | undefined;
+    tapAnswers(client, (type, id, code) => publisher?.answered(type, id, code));
     const deadline = setTimeout(() => {
       problem ??=
         `no answer within ${this.#options.connectTimeoutMs} ms: the broker took the connection and was silent`;
@@ -141,17 +151,19 @@ export class Link {
     client.handleMessage = (packet, done) => this.#options.message(packet, done);
     client.on("connect", (connack) => {
       clearTimeout(deadline);
-      online = true;
       // A full window waits for acknowledgements, which a delayed TCP segment would hold up by tens of milliseconds.
       (client.stream as { setNoDelay?: (on: boolean) => void }).setNoDelay?.(true);
+      publisher = new Publisher(client.stream, this.#lastId, connack.properties?.maximumPacketSize);
       this.#online({
         client,
+        publisher,
         receiveMaximum: connack.properties?.receiveMaximum ?? 65_535,
         sessionPresent: connack.sessionPresent,
       });
     });
     client.on("close", () => over.resolve(this.#cutBecause ?? problem));
     try {
+      client.connect();
       const words = await over.promise;
       if (words === undefined || !isDistrust(words)) return words;
       return await certificateDatesProblem(options, this.#now()) ?? words;
@@ -161,7 +173,10 @@ export class Link {
       client.end(true);
       client.stream?.destroy();
       client.on("error", () => {});
-      if (online) this.#options.lost();
+      if (publisher) {
+        this.#lastId = publisher.lastId;
+        this.#options.lost();
+      }
     }
   }
 

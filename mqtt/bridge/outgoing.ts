@@ -1,20 +1,26 @@
 /**
- * A rule out on one connection: what a message looks like when it leaves.
+ * A rule out: what a message looks like when it leaves.
  *
  * @module
  */
-import type { IClientPublishOptions, MqttClient } from "mqtt";
 import type { BorrowedSample } from "../../hub/sample.ts";
-import { contentType, outgoing } from "../payload.ts";
+import type { Topic } from "../../hub/topic.ts";
+import { contentType, leavesAsItIs, outgoing } from "../payload.ts";
 import { render } from "../template.ts";
 import type { OutRule } from "./config.ts";
+import { MessageProperties, utf8String } from "./properties.ts";
+import type { Publisher, Settled } from "./publisher.ts";
 
-/** User property that names the gateway a message comes from: one that comes back to it is dropped. */
-export const ORIGIN_PROPERTY = "tidegate-origin";
+/** What is the same for all messages of a topic. */
+interface Envelope {
+  topic: Uint8Array;
+  properties: MessageProperties | undefined;
+}
 
 /** Renders and publishes the messages of a rule. */
 export class Outgoing {
   readonly #topics = new Map<number, string>();
+  readonly #envelopes = new Map<number, Envelope>();
 
   constructor(
     readonly rule: OutRule,
@@ -29,43 +35,50 @@ export class Outgoing {
     return topic;
   }
 
-  /** Publishes a lent sample, of an earlier epoch where that is given; `settled` is told of the acknowledgement, or that there will be none. */
+  /** Publishes a lent sample, of an earlier epoch where that is given; `settled` is told what became of it. */
   publish(
-    client: MqttClient,
+    publisher: Publisher,
     sample: BorrowedSample,
-    settled: (error?: Error) => void,
+    settled: Settled,
     epoch: string = sample.topic.epoch,
   ): void {
     const { rule } = this;
-    const { topic } = sample;
-    const event = topic.description.deliveryClass === "event";
-    const options: IClientPublishOptions = {
-      qos: event ? rule.eventQos : rule.stateQos,
-      retain: !event && rule.retain,
-    };
-    if (this.version === 5) options.properties = this.#properties(sample, epoch);
-    client.publish(
-      this.topic(topic.id, topic.name),
-      outgoing(rule.payload, sample, epoch),
-      options,
-      (error) => settled(error ?? undefined),
-    );
+    const { description } = sample.topic;
+    const event = description.deliveryClass === "event";
+    const { topic, properties } = this.#envelope(sample.topic, epoch);
+    const qos = event ? rule.eventQos : rule.stateQos;
+    const retain = !event && rule.retain;
+    const { timeUs, offset } = sample;
+    const as = { topic, properties, qos, retain, timeUs, offset };
+    if (leavesAsItIs(rule.payload, description.encoding)) {
+      const { bytes, start, end } = sample;
+      publisher.publish({ ...as, bytes, start, end }, settled);
+    } else {
+      const bytes = outgoing(rule.payload, sample, epoch);
+      publisher.publish({ ...as, bytes, start: 0, end: bytes.length }, settled);
+    }
   }
 
-  #properties(
-    { topic, timeUs, offset }: BorrowedSample,
-    epoch: string,
-  ): NonNullable<IClientPublishOptions["properties"]> {
-    const { payload, expiryS } = this.rule;
-    return {
-      contentType: contentType(payload, topic.description.encoding),
-      ...(expiryS === undefined ? {} : { messageExpiryInterval: expiryS }),
-      userProperties: {
-        [ORIGIN_PROPERTY]: this.gateway.id,
-        "tidegate-time-us": String(timeUs),
-        "tidegate-epoch": epoch,
-        "tidegate-offset": String(offset),
-      },
+  #envelope(topic: Topic, epoch: string): Envelope {
+    const type = contentType(this.rule.payload, topic.description.encoding);
+    const known = this.#envelopes.get(topic.id);
+    if (
+      known &&
+      (!known.properties || (known.properties.epoch === epoch && known.properties.contentType === type))
+    ) {
+      return known;
+    }
+    const { expiryS } = this.rule;
+    const envelope: Envelope = {
+      topic: utf8String(this.topic(topic.id, topic.name)),
+      properties: this.version === 4 ? undefined : new MessageProperties({
+        contentType: type,
+        ...(expiryS === undefined ? {} : { expiryS }),
+        origin: this.gateway.id,
+        epoch,
+      }),
     };
+    this.#envelopes.set(topic.id, envelope);
+    return envelope;
   }
 }

@@ -11,16 +11,18 @@ import type { BorrowedSample } from "../../hub/sample.ts";
 import type { Topic } from "../../hub/topic.ts";
 import { isWriteTopic } from "../topics.ts";
 
-/** Publishes that the library should hold at a time: beyond this it slows down, and newer values come meanwhile. */
-export const MAX_UNDER_WAY = 128;
+/** Values that go out in one turn of the event loop: more of them would hold up everybody else. */
+const MAX_PER_TURN = 1_024;
 
 /** What a lane needs. */
 export interface StateLaneParts {
   hub: Hub;
   patterns: PatternSet;
   maxHz?: number;
-  /** Publishes a lent sample; calls `done` when it is under way or acknowledged, at most once. */
+  /** Publishes a lent sample; calls `done` when there is room for more or it is acknowledged, at most once. */
   publish(sample: BorrowedSample, done: () => void): void;
+  /** Whether the network takes more now; where it does not, newer values come meanwhile. */
+  room(): boolean;
 }
 
 /** The states of one rule. */
@@ -34,7 +36,7 @@ export class StateLane implements PatternListener {
   readonly #latest = new LatestValues();
   readonly #intervalMs: number;
   #online = false;
-  #limit = MAX_UNDER_WAY;
+  #limit = Infinity;
   #underWay = 0;
   #connection = 0;
   #scheduled = false;
@@ -60,7 +62,7 @@ export class StateLane implements PatternListener {
   /** A broker is there: it gets every newest value, at most `limit` of them unsettled at a time. */
   online(limit: number): void {
     this.#online = true;
-    this.#limit = Math.min(limit, MAX_UNDER_WAY);
+    this.#limit = limit;
     this.#connection++;
     this.#underWay = 0;
     this.#latest.clear();
@@ -84,7 +86,8 @@ export class StateLane implements PatternListener {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#underWay >= this.#limit) return;
+    const held = this.#underWay > 0 && !this.#parts.room();
+    if (this.#scheduled || held || this.#underWay >= this.#limit) return;
     this.#scheduled = true;
     const wait = this.#nextMs - performance.now();
     if (wait > 0) setTimeout(() => this.#flush(), wait);
@@ -96,16 +99,21 @@ export class StateLane implements PatternListener {
     if (!this.#online) return;
     this.#nextMs = performance.now() + this.#intervalMs;
     const connection = this.#connection;
+    let flushing = true;
     const done = () => {
       if (connection !== this.#connection) return;
       this.#underWay--;
-      if (this.#latest.size > 0) this.#schedule();
+      if (!flushing && this.#latest.size > 0) this.#schedule();
     };
-    this.#latest.drain((sample) => {
+    let left = Math.min(MAX_PER_TURN, this.#limit - this.#underWay);
+    this.#latest.drainWhile((sample) => {
       this.#underWay++;
       this.sent++;
       this.#parts.publish(sample, done);
-    }, this.#limit - this.#underWay);
+      return --left > 0 && this.#parts.room();
+    });
+    flushing = false;
+    if (this.#latest.size > 0) this.#schedule();
   }
 }
 

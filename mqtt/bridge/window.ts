@@ -42,6 +42,12 @@ export class Window {
     return !this.#closed;
   }
 
+  /** Resolves at the next acknowledgement, or with false when the window is closed. */
+  async change(): Promise<boolean> {
+    if (!this.#closed) await new Promise<void>((go) => this.#waiting.push(go));
+    return !this.#closed;
+  }
+
   /** Notes a message; call the result when it is acknowledged. */
   sent(topic: number, position: Position): () => void {
     const one: UnderWay = { topic, position, done: false };

@@ -27,6 +27,7 @@ import type { BrokerConnection } from "./connection.ts";
 import type { BrokerContext } from "./context.ts";
 import { MqttDeviceSession, type Taken } from "./device_session.ts";
 import { FanOut } from "./fan_out.ts";
+import { Intake } from "./intake.ts";
 import { limitPackets } from "./packet_limit.ts";
 import { MqttPeer } from "./peer.ts";
 
@@ -152,18 +153,35 @@ export class EmbeddedBroker {
     const stopRevoked = this.#context.authorizer.onRevoked(principal.tokenId, () => peer.end());
     connection.stream.once("close", stopRevoked);
     this.#peers.set(client, peer);
+    new Intake(
+      client,
+      connection,
+      (packet, settled) => this.#take(peer, packet.topic, packet.payload, packet.qos, settled),
+      (answer) => peer.backlog.write(answer),
+    );
     done(null, true);
   }
 
-  /** A message, or a will. It is acknowledged when `done` is called: an event once it is on disk. */
+  /** A message at QoS 2, or a will, from the library. It is answered when `done` is called. */
   #received(client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
     const peer = client ? this.#peers.get(client) : undefined;
     if (!client || !peer) return done(new Error("the client is gone"));
-    peer.countIn();
-    const topic = packet.topic;
-    const payload = typeof packet.payload === "string" ? Buffer.from(packet.payload) : packet.payload;
+    const { topic } = packet;
     packet.topic = TAKEN;
     packet.retain = false;
+    this.#take(peer, topic, packet.payload, packet.qos, done);
+  }
+
+  /** A message. It is acknowledged when `done` is called: an event once it is on disk. */
+  #take(
+    peer: MqttPeer,
+    topic: string,
+    content: string | Buffer,
+    qos: number,
+    done: (error?: Error | null) => void,
+  ): true {
+    peer.countIn();
+    const payload = typeof content === "string" ? Buffer.from(content) : content;
     const settled = (taken: Taken) => {
       if (taken === "busy") done(new Error("the recording cannot take more events now; send again later"));
       else done();
@@ -172,10 +190,14 @@ export class EmbeddedBroker {
       const inbound = this.#context.tree.inward(topic);
       if (inbound.kind === "write" && !this.#isOwn(peer, inbound.name)) {
         this.#write(peer, inbound.name, `${inbound.name}/${inbound.level}`, payload);
-        return done();
+        done();
+        return true;
       }
       const session = this.#session(peer);
-      if (session) return session.publish(topic, payload, packet.qos, settled);
+      if (session) {
+        session.publish(topic, payload, qos, settled);
+        return true;
+      }
       this.#context.counters.add("mqtt_broker", "not_a_device");
       this.#context.log(
         "warn",
@@ -187,6 +209,7 @@ export class EmbeddedBroker {
       this.#context.fault("mqtt broker", error);
       done(new Error("internal error"));
     }
+    return true;
   }
 
   /** Whether a topic belongs to the device that the client is. */

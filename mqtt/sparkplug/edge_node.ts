@@ -403,12 +403,12 @@ export class EdgeNode {
     this.#sendNodeMetrics();
   }
 
-  #event({ topic, epoch, offset, timeUs, payload }: OutgoingEvent, acked: () => void): void {
+  #event({ topic, epoch, offset, timeUs, bytes, start, end }: OutgoingEvent, acked: () => void): void {
     const device = this.#devices.of(topic);
     const metrics = device?.metricsOf(topic);
     if (!device || !metrics) return acked();
     try {
-      const readings = readingsOf(topic.description, payload);
+      const readings = readingsOf(topic.description, bytes.slice(start, end));
       // The newest one is no history, whenever it goes out: it is what the topic holds now.
       const historical = this.#lane.draining && !(epoch === topic.epoch && offset === topic.deliveredOffset);
       device.events.push({ metrics, readings, timeMs: Math.floor(timeUs / 1_000), historical, acked });
