@@ -17,6 +17,7 @@ function bun(args: readonly string[]) {
   return run("npx", ["--yes", `bun@${BUN_VERSION}`, ...args]);
 }
 
-const ran = bun(["build", "--compile", "--outfile", OUT, "dist/tidegate.mjs"]);
+// Bytecode, so that a start does not begin with parsing the whole program.
+const ran = bun(["build", "--compile", "--bytecode", "--format=esm", "--outfile", OUT, "dist/tidegate.mjs"]);
 if (ran.code !== 0) fail(`compile:bun: ${ran.output}`);
 console.log(`compile:bun: ${OUT}, ${(statSync(join(root, OUT)).size / 1_048_576).toFixed(0)} MiB`);

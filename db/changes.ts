@@ -5,13 +5,10 @@
  */
 import { eq, sql } from "drizzle-orm";
 import type { SessionStart, SessionTotals } from "../hub/session_log.ts";
-import type { Change } from "./messages.ts";
+import { type Change, MAX_EVENTS_PER_SESSION } from "./messages.ts";
 import { cursors, desired, devices, sessionEvents, sessions, tokens, topics } from "./schema.ts";
 import type { Connection } from "./sqlite.ts";
 import type { SessionRow } from "./store.ts";
-
-/** Events kept of one session's story; a session that flaps for months must not fill the disk. */
-export const MAX_EVENTS_PER_SESSION = 1_000;
 
 /** Applies one change; part of the caller's transaction. */
 export type ApplyChange = (change: Change) => void;

@@ -20,6 +20,9 @@ import type {
   TokenRow,
 } from "./store.ts";
 
+/** Events kept of one session's story; a session that flaps for months must not fill the disk. */
+export const MAX_EVENTS_PER_SESSION = 1_000;
+
 /** What the writer keeps the recording within. */
 export interface StoreLimits {
   /** The file is kept within this many bytes by removing the oldest samples; 0 = no limit. */

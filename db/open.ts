@@ -7,13 +7,11 @@ import { mkdirSync } from "node:fs";
 import type { RecordingReader, ReplayItem, ReplayRequest } from "../hub/recording.ts";
 import { CommitQueue } from "./commits.ts";
 import type { ReaderMethods, StoreLimits, WriterMethods, WriterNotice } from "./messages.ts";
-import { startReader } from "./reader.ts";
 import { ChunkRecorder } from "./recorder.ts";
 import { Client, localPorts, type Methods, type Port } from "./rpc.ts";
 import { SessionRecords } from "./session_log.ts";
 import type { Store, StoreStatus } from "./store.ts";
-import { READY, type WorkerRole } from "./worker.ts";
-import { startWriter } from "./writer.ts";
+import type { DatabaseThread, WorkerRole } from "./thread.ts";
 
 /** Defaults of {@link StoreLimits}. */
 export const DEFAULT_LIMITS: StoreLimits = {
@@ -29,18 +27,15 @@ const MAX_QUEUED_BYTES = 32 * 1024 * 1024;
 /** How long closing waits for the last commit, in milliseconds; the whole gateway has five seconds. */
 const CLOSE_WITHIN_MS = 3_000;
 
-/** How long a worker may take to start, in milliseconds; it takes some tens. */
-const START_WITHIN_MS = 20_000;
-
 /** Options of {@link openStore}. */
 export interface StoreOptions {
   /** Data folder; made where it does not exist. */
   dir: string;
   /**
-   * Starts this program as a worker under `role`, where main calls `runWorker(role)`. Without, all the work is
-   * done in this thread: for tests and for commands that run while no gateway does.
+   * Starts a thread that calls `runWorker(role)`, or hands out one that was started before. Without, all the work
+   * is done in this thread: for tests and for commands that run while no gateway does.
    */
-  startWorker?: (role: WorkerRole) => Worker;
+  startThread?: (role: WorkerRole) => DatabaseThread;
   /** What the recording is kept within; see {@link DEFAULT_LIMITS}. */
   limits?: Partial<StoreLimits>;
   /** Bytes of samples that may be under way to the disk before they are refused. Default 32 MiB. */
@@ -50,14 +45,15 @@ export interface StoreOptions {
 }
 
 /**
- * Opens the database in a folder, making it where there is none.
+ * Opens the database in a folder, making it where there is none. What is already on record can be asked for at
+ * once, but is answered a moment later than the recording starts: its thread is started when the database is open.
  *
  * @throws when the folder is in use by another gateway, cannot be written, or holds something else; the message
  * says what to do.
  *
  * @example
  * ```ts ignore
- * const store = await openStore({ dir: "./data", startWorker: runtime.startWorker });
+ * const store = await openStore({ dir: "./data", startThread });
  * store.recorder.define(topic);
  * store.recorder.state(sample);
  * await store.close();
@@ -65,7 +61,7 @@ export interface StoreOptions {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   makeFolder(options.dir);
-  const { dir, startWorker, log = () => {} } = options;
+  const { dir, startThread, log = () => {} } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const state: { recorder?: ChunkRecorder; reader?: Client<ReaderMethods> } = {};
   let checkpointing = false;
@@ -84,16 +80,20 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     else log("info", "recording goes on");
     if (state.recorder) state.recorder.failing = error !== null;
   };
-  // Both threads start at once; the reader opens the file when the writer has brought it up to date.
-  const starting = [
-    connect<WriterMethods>("storage", startWorker, startWriter, log, died.resolve, noticed),
-    connect<ReaderMethods>("reader", startWorker, startReader, log, died.resolve),
-  ] as const;
+  const failed = (error: Error) => {
+    log("error", error.message);
+    died.resolve(error);
+  };
+  const writer = connect<WriterMethods>(startThread?.("storage"), loadWriter, (error) => {
+    noticed({ kind: "error", error: error.message });
+    failed(error);
+  }, noticed);
   try {
-    const [writer, reader] = await Promise.all(starting);
+    await writer.ready;
     const opened = await writer.client.call("open", { dir, limits });
-    await reader.client.call("open", { dir, epoch: opened.boot.epoch });
-    state.reader = reader.client;
+    const reader = connect<ReaderMethods>(startThread?.("reader"), loadReader, failed);
+    const reading = openReader(reader, dir, opened.boot.epoch);
+    reading.then((client) => state.reader = client, failed);
     const warn = (message: string) => log("error", message);
     const commits = new CommitQueue(writer.client, warn);
     const recorder = new ChunkRecorder(
@@ -104,11 +104,25 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     );
     state.recorder = recorder;
     const sessionLog = new SessionRecords(commits, opened.boot.epoch, opened.nextSession);
-    return store(opened.boot, recorder, sessionLog, commits, writer, reader, died.promise);
+    return store(opened.boot, recorder, sessionLog, commits, writer, { reading, reader }, died.promise);
   } catch (error) {
-    for (const one of starting) one.then((connected) => connected.stop(), () => {});
+    writer.stop();
     throw error;
   }
+}
+
+/** The threads' own parts are loaded here only where they run in this thread. */
+const loadWriter = async () => (await import("./writer.ts")).startWriter;
+const loadReader = async () => (await import("./reader.ts")).startReader;
+
+async function openReader(
+  reader: Connected<ReaderMethods>,
+  dir: string,
+  epoch: string,
+): Promise<Client<ReaderMethods>> {
+  await reader.ready;
+  await reader.client.call("open", { dir, epoch });
+  return reader.client;
 }
 
 function makeFolder(dir: string): void {
@@ -124,56 +138,36 @@ function makeFolder(dir: string): void {
 
 interface Connected<M extends Methods> {
   client: Client<M>;
+  /** Resolves when calls arrive. */
+  ready: Promise<void>;
   stop(): void;
 }
 
-/** Connects to a worker, or to the same code in this thread. */
-async function connect<M extends Methods>(
-  role: WorkerRole,
-  startWorker: StoreOptions["startWorker"],
-  startHere: (port: Port) => void,
-  log: NonNullable<StoreOptions["log"]>,
-  died: (error: Error) => void,
+/** Connects to a thread, or to the same code in this one. */
+function connect<M extends Methods>(
+  thread: DatabaseThread | undefined,
+  load: () => Promise<(port: Port) => void>,
+  failed: (error: Error) => void,
   noticed?: (notice: WriterNotice) => void,
-): Promise<Connected<M>> {
+): Connected<M> {
   const told = (notice: unknown) => noticed?.(notice as WriterNotice);
-  if (!startWorker) {
+  if (!thread) {
     const [here, there] = localPorts();
-    startHere(there);
-    return { client: new Client<M>(here, told), stop: () => {} };
+    const ready = load().then((start) => start(there));
+    return { client: new Client<M>(here, told), ready, stop: () => {} };
   }
-  const worker = startWorker(role);
-  const ready = Promise.withResolvers<void>();
-  const client = new Client<M>({
-    post: (message, transfer) => worker.postMessage(message, transfer),
-    listen: (received) =>
-      worker.onmessage = ({ data }) => {
-        if (data === READY) ready.resolve();
-        else received(data);
-      },
-  }, told);
-  worker.onerror = (event) => {
-    event.preventDefault?.();
-    const error = new Error(`the ${role} worker failed: ${event.message}; restart the gateway`);
-    log("error", error.message);
-    noticed?.({ kind: "error", error: error.message });
+  const client = new Client<M>(thread.port, told);
+  thread.onFailed((error) => {
     client.fail(error);
-    ready.reject(error);
-    died(error);
-  };
-  const timer = setTimeout(
-    () => ready.reject(new Error(`the ${role} worker did not start`)),
-    START_WITHIN_MS,
-  );
-  try {
-    await ready.promise;
-  } catch (error) {
-    worker.terminate();
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
-  return { client, stop: () => worker.terminate() };
+    failed(error);
+  });
+  return { client, ready: thread.ready, stop: () => thread.stop() };
+}
+
+/** The thread that answers questions, and its client once the database is open there. */
+interface Reading {
+  reader: Connected<ReaderMethods>;
+  reading: Promise<Client<ReaderMethods>>;
 }
 
 function store(
@@ -182,20 +176,20 @@ function store(
   sessionLog: SessionRecords,
   commits: CommitQueue,
   writer: Connected<WriterMethods>,
-  reader: Connected<ReaderMethods>,
+  { reader, reading }: Reading,
   failed: Promise<Error>,
 ): Store {
   /** Asks the reader, after all that was said before is on disk. */
   const ask = async <K extends keyof ReaderMethods>(method: K, argument: ReaderMethods[K]["argument"]) => {
     await recorder.flushIfPossible();
-    return await reader.client.call(method, argument);
+    return await (await reading).call(method, argument);
   };
   return {
     boot,
     failed,
     recorder,
     sessionLog,
-    reader: replayer(recorder, reader.client),
+    reader: replayer(recorder, reading),
     putToken: (row) => commits.put({ kind: "token", row }),
     putDevice: (row) => commits.put({ kind: "device", row }),
     putDesired: (row) => commits.push({ kind: "desired", row: { ...row, payload: row.payload.slice() } }),
@@ -221,7 +215,8 @@ function store(
       const late = new Promise<void>((resolve) => timer = setTimeout(resolve, CLOSE_WITHIN_MS));
       await Promise.race([recorder.flush(), late]);
       clearTimeout(timer);
-      await reader.client.call("close", null);
+      // One that has failed has nothing to close, and must not keep the writer from it.
+      await reading.then((client) => client.call("close", null)).catch(() => {});
       await writer.client.call("close", null);
       reader.stop();
       writer.stop();
@@ -230,10 +225,11 @@ function store(
 }
 
 /** The recording as an iterable of items; asks for a page while the one before is being used. */
-function replayer(recorder: ChunkRecorder, reader: Client<ReaderMethods>): RecordingReader {
+function replayer(recorder: ChunkRecorder, reading: Promise<Client<ReaderMethods>>): RecordingReader {
   return {
     async *replay(request: ReplayRequest): AsyncGenerator<ReplayItem> {
       await recorder.flushIfPossible();
+      const reader = await reading;
       const id = await reader.call("replayOpen", request);
       let page = reader.call("replayNext", id);
       try {

@@ -4,8 +4,8 @@
  * @module
  */
 import type { SessionLog, SessionRecord, SessionStart, SessionTotals } from "../hub/session_log.ts";
-import { MAX_EVENTS_PER_SESSION } from "./changes.ts";
 import type { CommitQueue } from "./commits.ts";
+import { MAX_EVENTS_PER_SESSION } from "./messages.ts";
 
 const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const TIME_CHARACTERS = 10;

@@ -5,13 +5,8 @@
  */
 import { startReader } from "./reader.ts";
 import type { Port } from "./rpc.ts";
+import { READY } from "./thread.ts";
 import { startWriter } from "./writer.ts";
-
-/** Roles that the gateway starts workers under. */
-export type WorkerRole = "storage" | "reader";
-
-/** First message of a worker: it listens, so what is sent from now on is not lost. */
-export const READY = "ready";
 
 /** What a worker's global scope offers, of which this needs little. */
 interface WorkerScope {

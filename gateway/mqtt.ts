@@ -7,8 +7,8 @@ import type { GatewaySettings } from "../cli/parts.ts";
 import { formatAddress } from "../cli/setting.ts";
 import type { Principal } from "../hub/access.ts";
 import type { EndableSession } from "../hub/session_log.ts";
-import { EmbeddedBroker } from "../mqtt/broker/broker.ts";
-import { transportConnection } from "../mqtt/broker/connection.ts";
+import type { EmbeddedBroker } from "../mqtt/broker/broker.ts";
+import { type BrokerConnection, transportConnection } from "../mqtt/broker/connection.ts";
 import type { BrokerContext, MqttAdmission } from "../mqtt/broker/context.ts";
 import { type BrokerListener, listenForClients } from "../mqtt/broker/listen.ts";
 import type { BridgeStatus } from "../mqtt/bridge/bridge.ts";
@@ -19,6 +19,7 @@ import { deviceNameProblem } from "../protocol/topics.ts";
 import type { MetricValue } from "../routes/services.ts";
 import type { Accept } from "../transport/transport.ts";
 import type { Core, Fault } from "./core.ts";
+import { lazily } from "./lazily.ts";
 import { log } from "./log.ts";
 
 /** How often removed devices are looked for, in milliseconds. */
@@ -32,6 +33,8 @@ export interface Mqtt {
   readonly accept?: Accept;
   /** What keeps MQTT from its work, in words. */
   problems(): string[];
+  /** Loads what the broker needs for its first client. */
+  load(): Promise<unknown>;
   metrics(): Iterable<MetricValue>;
   stop(): Promise<void>;
 }
@@ -51,6 +54,7 @@ export async function startMqtt(core: Core, settings: GatewaySettings, parts: Mq
   const forgetGone = forgetRemovedDevices(core, bridges);
   return {
     ...(broker ? { url: broker.url, accept: broker.accept } : {}),
+    load: () => broker?.load() ?? Promise.resolve(),
     problems: () => bridges.flatMap((bridge) => problemOf(bridge.status())),
     *metrics() {
       if (broker) {
@@ -166,6 +170,7 @@ interface RunningBroker {
   url: string;
   accept: Accept;
   clients(): number;
+  load(): Promise<unknown>;
   stop(): Promise<void>;
 }
 
@@ -178,17 +183,28 @@ async function startBroker(
   const { listen } = settings.mqtt;
   if (listen === null) return undefined;
   const open = new Set<EndableSession>();
-  const broker = await EmbeddedBroker.start(brokerContext(core, settings, tree, parts.fault, open));
+  let running: EmbeddedBroker | undefined;
+  const broker = lazily(async () => {
+    const { EmbeddedBroker } = await import("../mqtt/broker/broker.ts");
+    return running = await EmbeddedBroker.start(brokerContext(core, settings, tree, parts.fault, open));
+  });
+  const connected = (connection: BrokerConnection) => {
+    if (running) return running.connected(connection);
+    // What the client sends meanwhile waits in its stream.
+    broker().then((started) => started.connected(connection), (error) => {
+      parts.fault("mqtt broker", error);
+      connection.stream.destroy();
+    });
+  };
   const tls = parts.tls && !isLoopback(listen.hostname) ? parts.tls : undefined;
   let listener: BrokerListener;
   try {
     listener = await listenForClients({
       ...listen,
       ...(tls ? { tls: { cert: tls.cert, key: tls.key } } : {}),
-      connected: (connection) => broker.connected(connection),
+      connected,
     });
   } catch (error) {
-    await broker.stop();
     throw new Error(
       `the MQTT broker cannot listen on ${formatAddress(listen)}: ${(error as Error).message}; give ` +
         "--mqtt-listen another address, or off",
@@ -205,11 +221,12 @@ async function startBroker(
   const hostname = everywhere ? "127.0.0.1" : listen.hostname;
   return {
     url: `${tls ? "mqtts" : "mqtt"}://${formatAddress({ hostname, port: listener.port })}`,
-    accept: transportConnection((connection) => broker.connected(connection)),
-    clients: () => broker.clients,
+    accept: transportConnection(connected),
+    clients: () => running?.clients ?? 0,
+    load: broker,
     async stop() {
       for (const session of [...open]) session.end(CLOSE.goingAway, "the gateway is shutting down");
-      await broker.stop();
+      await running?.stop();
       await listener.stop();
     },
   };

@@ -28,6 +28,7 @@ import { FeedRegistry } from "../hub/feed.ts";
 import { FlushScheduler, systemFlushTimers } from "../hub/flush.ts";
 import { Resumption } from "../hub/resumption.ts";
 import { HttpSignalling } from "../rtc/http_signalling.ts";
+import { loadWebRtc } from "../rtc/library.ts";
 import { Lanes } from "../rtc/lanes.ts";
 import { Population } from "../rtc/population.ts";
 import type { RtcSettings } from "../rtc/settings.ts";
@@ -124,6 +125,11 @@ export class Sessions {
     };
     this.#liveness.start();
   }
+
+  /** Loads what only some sessions need. */
+  readonly load = async (): Promise<void> => {
+    if (this.rtc) await loadWebRtc();
+  };
 
   /** How a device comes in. */
   device(principal: Principal | undefined, mode: DeviceMode): Accept {

@@ -9,7 +9,6 @@ import type { GatewaySettings, StartedGateway } from "../cli/parts.ts";
 import { openStore } from "../db/open.ts";
 import type { Store, StoreStatus } from "../db/store.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
-import { buildApp } from "../routes/app.ts";
 import type { Page } from "../routes/services.ts";
 import { decideHandshake } from "../routes/sockets.ts";
 import type { RunningServer, Runtime } from "../runtime/runtime.ts";
@@ -18,7 +17,9 @@ import { buildCore, type Core, type Fault } from "./core.ts";
 import { faultLog, log } from "./log.ts";
 import { startMqtt } from "./mqtt.ts";
 import { buildServices } from "./services.ts";
+import { lazily } from "./lazily.ts";
 import { Sessions } from "./sessions.ts";
+import type { StartThread } from "./threads.ts";
 import { catchUncaught } from "./uncaught.ts";
 
 /** How often expired tokens and requests are swept away, in milliseconds. */
@@ -26,6 +27,12 @@ const SWEEP_EVERY_MS = 5_000;
 
 /** How often the database is asked how it is, in milliseconds. */
 const STATUS_EVERY_MS = 2_000;
+
+/**
+ * What was not needed to listen is loaded this long after, in milliseconds, before anybody needs it: loading WebRTC
+ * takes this thread for some tens of milliseconds, which a stream under way would feel.
+ */
+const WARM_UP_AFTER_MS = 20;
 
 /** How long peers have to take their leave, in milliseconds; the whole stop has five seconds. */
 const STOP_GRACE_MS = 1_500;
@@ -35,9 +42,13 @@ const STOP_GRACE_MS = 1_500;
  *
  * @throws when the data folder, the certificate or the address cannot be used; the message says what to do.
  */
-export async function startGateway(runtime: Runtime, settings: GatewaySettings): Promise<StartedGateway> {
+export async function startGateway(
+  runtime: Runtime,
+  settings: GatewaySettings,
+  startThread: StartThread,
+): Promise<StartedGateway> {
   const tls = await certificate(settings);
-  const store = await openRecording(runtime, settings);
+  const store = await openRecording(settings, startThread);
   try {
     return await listen(runtime, settings, store, tls);
   } catch (error) {
@@ -58,10 +69,13 @@ async function certificate({ tls, dataDir, listen }: GatewaySettings): Promise<L
   return loaded;
 }
 
-async function openRecording(runtime: Runtime, { dataDir, retention }: GatewaySettings): Promise<Store> {
+async function openRecording(
+  { dataDir, retention }: GatewaySettings,
+  startThread: StartThread,
+): Promise<Store> {
   const store = await openStore({
     dir: dataDir,
-    startWorker: (role) => runtime.startWorker(role),
+    startThread,
     limits: { maxBytes: retention.maxBytes ?? 0, maxAgeMs: retention.maxAgeMs ?? 0 },
     log: (level, message) => log[level]("{message}", { message }),
   });
@@ -99,13 +113,13 @@ async function listen(
     status: () => pulse.status,
     fault: counted.fault,
   });
-  const app = buildApp(services);
+  const app = lazily(async () => (await import("../routes/app.ts")).buildApp(services));
   const server = await runtime.serve({
     ...settings.listen,
     ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key } }),
     maxMessageBytes: MAX_MESSAGE_BYTES,
     idleTimeoutMs: settings.limits.idleTimeoutMs,
-    fetch: (request, { remote }) => app.fetch(request, { remote }),
+    fetch: async (request, { remote }) => (await app()).fetch(request, { remote }),
     upgrade: (request, { remote }) =>
       decideHandshake(request, remote, {
         gate: core.access.gate,
@@ -119,9 +133,14 @@ async function listen(
     await mqtt.stop();
     throw error;
   });
+  const warmUp = setTimeout(
+    () => loadTheRest([app, sessions.load, mqtt.load], counted.fault),
+    WARM_UP_AFTER_MS,
+  );
   const sweep = setInterval(() => core.access.sweep(), SWEEP_EVERY_MS);
   const stopCatching = catchUncaught(counted.fault);
   const stop = async () => {
+    clearTimeout(warmUp);
     clearInterval(sweep);
     pulse.stop();
     sessions.stop();
@@ -152,6 +171,14 @@ function reachedAt(server: RunningServer, tls: LoadedTls | undefined, settings: 
 
 async function livePage(): Promise<Page> {
   return { assets: await loadWebAssets(), contentSecurityPolicy: PAGE_CONTENT_SECURITY_POLICY };
+}
+
+/** Loads parts one after another, with turns for others in between. */
+async function loadTheRest(parts: readonly (() => Promise<unknown>)[], fault: Fault): Promise<void> {
+  for (const load of parts) {
+    await load().catch((error) => fault("start", error));
+    await new Promise((turn) => setTimeout(turn, 0));
+  }
 }
 
 /** Faults go to the log and are counted by part. */

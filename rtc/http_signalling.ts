@@ -8,6 +8,7 @@ import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
 import { isDescription, maxMessageBytes, offerProblem } from "./description.ts";
 import { type HttpOffer, HttpPeer, type HttpPeerParts, type HttpSession } from "./http_peer.ts";
 import { iceServersFor } from "./ice_servers.ts";
+import { loadWebRtc } from "./library.ts";
 import { hostOf } from "./population.ts";
 import { RtcRefusal } from "./refusal.ts";
 
@@ -42,6 +43,7 @@ export class HttpSignalling {
     const { settings, population, counters } = this.#parts;
     try {
       check(offer.sdp);
+      await loadWebRtc();
       population.admit(hostOf(offer.remote));
       const peer = new HttpPeer(offer, { ...this.#parts, ended: (one) => this.#ended(one) });
       this.#peers.set(peer.id, peer);

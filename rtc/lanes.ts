@@ -15,6 +15,7 @@ import { offerProblem, readCandidate, restartsIce, revealCandidates } from "./de
 import { NO_PATH, type PathFacts, pathWords } from "./facts.ts";
 import { iceServersFor } from "./ice_servers.ts";
 import { DataChannelLane, isStateChannel } from "./lane.ts";
+import { isWebRtcLoaded, loadWebRtc } from "./library.ts";
 import { Peer } from "./peer.ts";
 import { hostOf, type Member, type Population } from "./population.ts";
 import { RtcRefusal, type RtcRefusalKind } from "./refusal.ts";
@@ -64,6 +65,7 @@ class Negotiation implements LaneNegotiation, Member {
   #offers = 0;
   /** What was known of the paths of the last peer when it ended. */
   #lastPath: PathFacts = NO_PATH;
+  #over = false;
 
   constructor(readonly session: LaneSession, readonly parts: LanesParts) {
     this.host = hostOf(session.remote);
@@ -73,7 +75,13 @@ class Negotiation implements LaneNegotiation, Member {
     return this.#live !== undefined && this.#live.lane === undefined;
   }
 
+  /** Takes a message of the peer's. Those that come while the library loads wait for it, and keep their order. */
   message(message: SignallingMessage): void {
+    if (isWebRtcLoaded()) return this.#message(message);
+    void loadWebRtc().then(() => this.#over || this.#message(message));
+  }
+
+  #message(message: SignallingMessage): void {
     switch (message.type) {
       case "offer":
         return this.#offer(message.sdp);
@@ -94,6 +102,7 @@ class Negotiation implements LaneNegotiation, Member {
   }
 
   close(): void {
+    this.#over = true;
     this.#live?.peer.close("the session is over");
   }
 

@@ -5,12 +5,13 @@
  * @module
  */
 import { networkInterfaces } from "node:os";
-import { type PeerConfig, type RTCDataChannel, RTCPeerConnection } from "werift";
+import type { PeerConfig, RTCDataChannel, RTCPeerConnection } from "werift";
 import type { Welcome } from "../protocol/control.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
 import { addressConfig, chosenAddresses } from "./host_addresses.ts";
 import { NO_PATH, type PathFacts, pathFacts } from "./facts.ts";
 import { candidateLines, placeholderCandidate, type RemoteCandidate } from "./description.ts";
+import { webRtc } from "./library.ts";
 import { shortenRetransmission } from "./retransmission.ts";
 import type { RtcSettings } from "./settings.ts";
 
@@ -48,7 +49,7 @@ export class Peer {
     this.#owner = owner;
     this.#host = host;
     this.#early = [placeholderCandidate(host)];
-    this.#connection = new RTCPeerConnection(configuration(settings, iceServers));
+    this.#connection = new (webRtc().RTCPeerConnection)(configuration(settings, iceServers));
     this.#connection.onIceCandidate.subscribe((candidate) => this.#found(candidate?.candidate));
     this.#connection.onDataChannel.subscribe((channel) => this.#channel(channel));
     this.#connection.connectionStateChange.subscribe((state) => {

@@ -6,7 +6,7 @@ import { writeSync } from "node:fs";
 import { argv } from "node:process";
 import { openStore } from "../../db/open.ts";
 import { Topic } from "../../hub/topic.ts";
-import { f64, startWorker } from "./support.ts";
+import { f64, startThread } from "./support.ts";
 
 const PRODUCER = "child";
 const TOPICS = [1, 2, 3];
@@ -14,7 +14,7 @@ const STATE_TOPIC = 9;
 
 const store = await openStore({
   dir: argv[2]!,
-  startWorker,
+  startThread,
   // Small, so that kills hit the compactor and the merger too.
   limits: { compactBytes: 65_536 },
 });

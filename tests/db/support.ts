@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openStore, type StoreOptions } from "../../db/open.ts";
 import type { Store } from "../../db/store.ts";
+import { DatabaseThread, type WorkerRole } from "../../db/thread.ts";
 import type { ReplayItem, ReplayRequest } from "../../hub/recording.ts";
 import type { BorrowedSample } from "../../hub/sample.ts";
 import { Topic, type TopicDescription } from "../../hub/topic.ts";
@@ -14,9 +15,10 @@ import { currentRuntime } from "../../runtime/mod.ts";
 export const MODES = ["in this thread", "in workers"] as const;
 export type Mode = typeof MODES[number];
 
-/** Starts one of the database's workers from the tests' own module. */
-export function startWorker(role: string): Worker {
-  return currentRuntime().startWorker(role, new URL("./worker_main.ts", import.meta.url).href);
+/** Starts one of the database's threads. */
+export function startThread(role: WorkerRole): DatabaseThread {
+  const module = new URL("../../gateway/thread.ts", import.meta.url).href;
+  return new DatabaseThread(role, currentRuntime().startWorker(role, module));
 }
 
 /** A data folder that is removed at the end. */
@@ -27,7 +29,7 @@ export class Folder {
   constructor(readonly mode: Mode = "in this thread") {}
 
   async open(options: Partial<StoreOptions> = {}): Promise<Store> {
-    const workers = this.mode === "in workers" ? { startWorker } : {};
+    const workers = this.mode === "in workers" ? { startThread } : {};
     const store = await openStore({ dir: this.dir, ...workers, ...options });
     this.#open.push(store);
     return store;

@@ -14,6 +14,8 @@ export interface FoundImport {
   specifier: string | undefined;
   /** Erased before the program runs, so that it cannot make a cycle at run time. */
   typeOnly: boolean;
+  /** Evaluated when the program comes to it, not when the importing module loads. */
+  dynamic: boolean;
 }
 
 /** What {@link scanSource} found. */
@@ -41,20 +43,22 @@ export function scanSource(filename: string, source: string): SourceScan {
         const typeOnly = node.importKind === "type" ||
           (named.length > 0 &&
             named.every((one) => one.type === "ImportSpecifier" && one.importKind === "type"));
-        imports.push({ specifier: node.source.value, typeOnly });
+        imports.push({ specifier: node.source.value, typeOnly, dynamic: false });
       },
       ExportAllDeclaration(node) {
-        imports.push({ specifier: node.source.value, typeOnly: node.exportKind === "type" });
+        imports.push({ specifier: node.source.value, typeOnly: node.exportKind === "type", dynamic: false });
       },
       ExportNamedDeclaration(node) {
         const specifier = literal(node.source);
-        if (specifier !== undefined) imports.push({ specifier, typeOnly: node.exportKind === "type" });
+        if (specifier === undefined) return;
+        imports.push({ specifier, typeOnly: node.exportKind === "type", dynamic: false });
       },
       ImportExpression(node) {
-        imports.push({ specifier: literal(node.source), typeOnly: false });
+        imports.push({ specifier: literal(node.source), typeOnly: false, dynamic: true });
       },
       TSImportType(node) {
-        imports.push({ specifier: literal(node.argument as Deno.lint.Node), typeOnly: true });
+        const specifier = literal(node.argument as Deno.lint.Node);
+        imports.push({ specifier, typeOnly: true, dynamic: false });
       },
       Identifier(node) {
         if (RUNTIME_GLOBALS.has(node.name)) globals.add(node.name);
