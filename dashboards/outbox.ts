@@ -32,7 +32,9 @@ export class Outbox implements PatternListener {
   /** Event topics that went on meanwhile, with the last offset that the peer has. */
   readonly #missed = new Map<Topic, number>();
   readonly #writer: BatchWriter;
-  #toAnnounce: Topic[] = [];
+  #toAnnounce: readonly Topic[] = [];
+  /** How many of them have been announced. */
+  #announced = 0;
 
   /** @param defined Is told of topics that appear. */
   constructor(readonly patterns: PatternSet, feed: number, readonly defined: (topic: Topic) => void) {
@@ -63,6 +65,7 @@ export class Outbox implements PatternListener {
   /** Has `topics` announced, and the newest values of those of `values` that are state sent. */
   begin(topics: readonly Topic[], values: readonly Topic[]): void {
     this.#toAnnounce = [...topics];
+    this.#announced = 0;
     for (const topic of values) {
       const { newest, description } = topic;
       if (!newest || description.deliveryClass !== "state") continue;
@@ -72,15 +75,19 @@ export class Outbox implements PatternListener {
 
   /** Whether nothing waits but what the recording has. */
   get empty(): boolean {
-    return this.#toAnnounce.length === 0 && this.#latest.size === 0;
+    return this.#announced === this.#toAnnounce.length && this.#latest.size === 0;
   }
 
   /** Sends what waits, announcements first, while the peer can take it. */
   drain(out: OutboxWay): void {
-    while (this.#toAnnounce.length > 0) {
+    while (this.#announced < this.#toAnnounce.length) {
       if (!out.more()) return;
-      out.announce(this.#toAnnounce.splice(0, TOPICS_AT_A_TIME));
+      const from = this.#announced;
+      this.#announced = Math.min(from + TOPICS_AT_A_TIME, this.#toAnnounce.length);
+      out.announce(this.#toAnnounce.slice(from, this.#announced));
     }
+    this.#toAnnounce = [];
+    this.#announced = 0;
     const writer = this.#writer;
     const flush = () => {
       const samples = writer.count;

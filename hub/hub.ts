@@ -9,6 +9,7 @@
  */
 import { MAX_TOPICS_PER_DEVICE } from "../protocol/limits.ts";
 import type { Counters } from "./counters.ts";
+import { Matches } from "./matches.ts";
 import type { PatternSet } from "./pattern.ts";
 import type { Recorder } from "./recording.ts";
 import type { BorrowedSample, SampleListener } from "./sample.ts";
@@ -42,7 +43,7 @@ export class Hub {
   /** Topics of each device. */
   #counts = new Map<string, number>();
   #lastId = 0;
-  #listeners = new Set<PatternListener>();
+  #matches = new Matches<PatternListener>(this.#byName);
   #commits = new Map<Topic, CommitListener>();
   #sample: BorrowedSample | undefined;
 
@@ -92,9 +93,6 @@ export class Hub {
     } else {
       topic = new Topic(++this.#lastId, description, this.epoch);
       this.#add(topic);
-      for (const listener of this.#listeners) {
-        if (listener.patterns.has(description.name)) topic.listeners.push(listener);
-      }
     }
     this.#recorder.define(topic);
     for (const listener of topic.listeners) (listener as PatternListener).defined(topic);
@@ -109,38 +107,31 @@ export class Hub {
   #add(topic: Topic): void {
     this.#byName.set(topic.name, topic);
     this.#byId.set(topic.id, topic);
+    topic.listeners = this.#matches.add(topic);
     const device = deviceOf(topic.name);
     this.#counts.set(device, (this.#counts.get(device) ?? 0) + 1);
   }
 
   /** Topics that belong to `patterns`. */
   matching(patterns: PatternSet): Topic[] {
-    const found: Topic[] = [];
-    if (patterns.exact) {
-      for (const name of new Set(patterns.exact)) {
-        const topic = this.#byName.get(name);
-        if (topic && patterns.has(name)) found.push(topic);
-      }
-    } else {
-      for (const topic of this.#byName.values()) if (patterns.has(topic.name)) found.push(topic);
-    }
-    return found;
+    return [...this.#matches.of(patterns).topics];
   }
 
   /** Adds a listener to all topics of its patterns, those to come included; returns the ones there are. */
   listen(listener: PatternListener): Topic[] {
-    this.#listeners.add(listener);
-    const topics = this.matching(listener.patterns);
-    for (const topic of topics) topic.listeners = [...topic.listeners, listener];
-    return topics;
+    const { topics, listeners } = this.#matches.of(listener.patterns);
+    if (!listeners.has(listener)) {
+      listeners.add(listener);
+      for (const topic of topics) topic.listeners = [...topic.listeners, listener];
+    }
+    return [...topics];
   }
 
   /** Takes a listener away. */
   unlisten(listener: PatternListener): void {
-    if (!this.#listeners.delete(listener)) return;
-    for (const topic of this.matching(listener.patterns)) {
-      topic.listeners = topic.listeners.filter((one) => one !== listener);
-    }
+    const { topics, listeners } = this.#matches.of(listener.patterns);
+    if (!listeners.delete(listener)) return;
+    for (const topic of topics) topic.listeners = topic.listeners.filter((one) => one !== listener);
   }
 
   /** Publishes a state sample; the payload is borrowed. Returns its offset. */

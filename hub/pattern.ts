@@ -19,6 +19,8 @@ interface Node {
 export class PatternSet {
   /** Topics named without wildcards, when the set has no wildcard at all: these can be looked up. */
   readonly exact: readonly string[] | undefined;
+  /** Equal keys mean equal sets. */
+  readonly key: string;
   readonly #wanted: Node;
   readonly #allowed: Node;
 
@@ -28,14 +30,9 @@ export class PatternSet {
    */
   constructor(readonly patterns: readonly string[], readonly within: readonly string[] = ["#"]) {
     this.exact = patterns.some((pattern) => /[+#]/.test(pattern)) ? undefined : patterns;
+    this.key = `${unique(patterns)}\n\n${unique(within)}`;
     this.#wanted = tree(patterns);
     this.#allowed = tree(within);
-  }
-
-  /** Equal keys mean equal sets. */
-  get key(): string {
-    return [...new Set(this.patterns)].sort().join("\n") + "\n\n" +
-      [...new Set(this.within)].sort().join("\n");
   }
 
   /** Whether the topic belongs to the set. */
@@ -43,6 +40,10 @@ export class PatternSet {
     const levels = topic.split("/");
     return covers(this.#wanted, levels, 0) && covers(this.#allowed, levels, 0);
   }
+}
+
+function unique(patterns: readonly string[]): string {
+  return [...new Set(patterns)].sort().join("\n");
 }
 
 /** Many patterns as one tree: a topic is held against all of them at once. */

@@ -28,10 +28,13 @@ export async function sizes(effort: Effort): Promise<Row[]> {
   );
 }
 
+/** Samples a second of each device that the generator can still take in for so many dashboards. */
+const rateFor = (dashboards: number): number => dashboards >= 1_000 ? 20 : dashboards >= 200 ? 100 : 1_000;
+
 /** Dashboards from one to a thousand. */
 export async function dashboards(effort: Effort): Promise<Row[]> {
   const counts = effort.quick ? [200] : [1, 10, 50, 200, 1_000];
-  const flows = counts.map((count) => flow(10, count >= 200 ? 100 : 1_000, 64, count));
+  const flows = counts.map((count) => flow(10, rateFor(count), 64, count));
   return await curve("dashboards", [GATEWAYS.deno, GATEWAYS.bun], flows, effort);
 }
 
