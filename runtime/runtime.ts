@@ -11,6 +11,9 @@ export const DEFAULT_MAX_BUFFERED_BYTES = 4_194_304;
 /** Default of `stop`'s grace: leaves room within the 5 s in which the program must end. */
 export const DEFAULT_STOP_GRACE_MS = 3_000;
 
+/** Default of `closeTimeoutMs`: a slow peer may still take in what waits for it, a dead one is not kept for long. */
+export const DEFAULT_CLOSE_TIMEOUT_MS = 10_000;
+
 /** What is known of a request beside itself. */
 export interface RequestInfo {
   /** Peer as `address:port`. */
@@ -38,11 +41,15 @@ export interface ServeOptions {
   maxBufferedBytes?: number;
   /**
    * A peer that is silent and does not answer protocol pings for this long is gone; default
-   * `IDLE_TIMEOUT_MS`. Rounded up to whole seconds, at least 8. It is a net beneath the sessions' own deadlines,
-   * not a replacement: Bun does not catch a peer that is being sent to, and Deno not one whose unread data has
-   * filled the system's buffers.
+   * `IDLE_TIMEOUT_MS`; on Bun rounded up to whole seconds, at least 8. It is a net beneath the sessions' own
+   * deadlines, not a replacement: Bun does not catch a peer that is being sent to.
    */
   idleTimeoutMs?: number;
+  /**
+   * A peer that has not answered a close after this long is cut, with what waits for it; default
+   * {@link DEFAULT_CLOSE_TIMEOUT_MS}. Bun has a time of its own.
+   */
+  closeTimeoutMs?: number;
   /** Answers plain requests. */
   fetch(request: Request, info: RequestInfo): Response | Promise<Response>;
   /** Decides on WebSocket handshakes: an upgrade, or the response that refuses it. */
