@@ -264,8 +264,8 @@ export class Subscription implements AsyncIterable<Sample>, Disposable {
 
   /**
    * Where to go on. A time stays the moment that it first meant. After a short break every topic goes on behind
-   * what came of it, and those of which nothing came from the moment of the break; after a long one state begins
-   * with its newest value and events go on behind what came.
+   * what came of it, and those of which nothing came from the moment of the break; after a long one the same
+   * holds for events, and state begins with its newest value.
    */
   #fromHere(nowUs: number, resumeWithinMs: number): SubscribeFrom | undefined {
     const from = this.#from;
@@ -278,8 +278,8 @@ export class Subscription implements AsyncIterable<Sample>, Disposable {
     const asked = typeof from === "object" ? from.time : undefined;
     const heardUs = this.#heardUs ?? this.#beganUs;
     const short = nowUs - heardUs <= resumeWithinMs * 1000 + ARRIVAL_SLACK_US;
-    const time = asked ?? (short ? heardUs : undefined);
-    return { ...(time === undefined ? {} : { time }), positions: this.#positions(time !== undefined) };
+    if (asked !== undefined || short) return { time: asked ?? heardUs, positions: this.#positions(true) };
+    return { time: heardUs, state: "newest", positions: this.#positions(false) };
   }
 
   /** The positions to go on from; those of state topics are left out where they would not fit into one message. */

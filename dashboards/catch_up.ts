@@ -57,13 +57,13 @@ export async function catchUp(
   let lastPass = Infinity;
   const positions = new Map<string, Position>(Object.entries(from.positions ?? {}));
   const reached = new Reached();
-  let fromUs = from.time;
+  let { time: fromUs, state } = from;
   for (;;) {
     const tail = new Tail(parts.patterns, parts.feed, (topic) => parts.announce([topic]));
     const topics = hub.listen(tail);
     try {
       const until = new Map(topics.map((topic) => [topic.id, topic.deliveredOffset]));
-      const fresh = topics.filter((topic) => beginsWithNewest(topic, positions, fromUs));
+      const fresh = topics.filter((topic) => beginsWithNewest(topic, { positions, fromUs, state }));
       const first = new Outbox(parts.patterns, parts.feed, () => {});
       first.begin(topics, fresh);
       reached.begin(topics, positions, fresh);
@@ -71,12 +71,16 @@ export async function catchUp(
         first.drain(parts);
         if (!await parts.ready()) return;
       }
-      const samples = await replay(parts, request(parts, topics, positions, fromUs, until), reached);
+      const samples = await replay(
+        parts,
+        request(parts, topics, { positions, fromUs, state }, until),
+        reached,
+      );
       if (samples === undefined) return;
       for (const topic of topics) {
         positions.set(topic.name, { epoch: hub.epoch, offset: until.get(topic.id)! });
       }
-      fromUs = undefined;
+      fromUs = state = undefined;
       if (tail.overflowed) {
         beginNewTopics(parts, positions);
         if (samples < lastPass) {
@@ -147,25 +151,34 @@ class Reached {
   }
 }
 
+/** Where a pass begins. */
+interface Start {
+  positions: ReadonlyMap<string, Position>;
+  fromUs: number | undefined;
+  /** Whether states without a position are left to their newest value. */
+  state: "newest" | undefined;
+}
+
 /** A topic that the recording will say nothing of begins with its newest value, as in a snapshot. */
-function beginsWithNewest(
-  topic: Topic,
-  positions: Map<string, Position>,
-  fromUs: number | undefined,
-): boolean {
-  if (positions.has(topic.name)) return false;
-  return fromUs === undefined || (topic.newest !== undefined && topic.newest.timeUs < fromUs);
+function beginsWithNewest(topic: Topic, start: Start): boolean {
+  if (start.positions.has(topic.name)) return false;
+  if (start.fromUs === undefined || newestAlone(topic, start)) return true;
+  return topic.newest !== undefined && topic.newest.timeUs < start.fromUs;
+}
+
+function newestAlone({ name, description }: Topic, { positions, state }: Start): boolean {
+  return state === "newest" && description.deliveryClass === "state" && !positions.has(name);
 }
 
 function request(
   parts: CatchUpParts,
   topics: Topic[],
-  positions: Map<string, Position>,
-  fromUs: number | undefined,
+  start: Start,
   until: Map<number, number>,
 ): ReplayRequest {
+  const { positions, fromUs } = start;
   return {
-    topics: topics.map((topic) => {
+    topics: topics.filter((topic) => !newestAlone(topic, start)).map((topic) => {
       const after = positions.get(topic.name);
       return after ? { id: topic.id, after } : { id: topic.id };
     }),

@@ -218,6 +218,8 @@ const subscribeFrom = either(
     time: optional(integer(-Number.MAX_SAFE_INTEGER)),
     /** Topic to the last position the subscriber has; topics not named start as in `snapshot`. */
     positions: optional(record(position, 100_000)),
+    /** State topics without a position begin with their newest value, and `time` is for events only. */
+    state: optional(oneOf("newest")),
   }),
 );
 

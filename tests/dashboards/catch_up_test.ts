@@ -153,3 +153,21 @@ Deno.test("subscriptions that read different runs at a time do not mix them up",
   assertEquals(places(world, dashboard, "pump/log", 2), run("gw.1", 2, 9));
   assertEquals(places(world, dashboard, "pump/log", 3), ["gw.1 9"]);
 });
+
+Deno.test("with state: newest, events come from the time on and states with their newest value alone", async () => {
+  using world = new World();
+  const device = world.openDevice("pump", [{ channel: 1, topic: "rpm" }, EVENT]);
+  const rpm = () => device.say(batchFrame([{ channel: 1, sequence: 0, payload: new Uint8Array(1) }]));
+  const lost = world.clock.nowUs();
+  world.timers.advance(1_000);
+  for (const sequence of [1, 2, 3]) {
+    rpm();
+    event(device, sequence);
+  }
+  world.recording.commit();
+  await settle();
+  const dashboard = world.openDashboard(["pump/#"], { from: { time: lost, state: "newest", positions: {} } });
+  await settle();
+  assertEquals(offsetsOf(world, dashboard, "pump/log"), [1, 2, 3]);
+  assertEquals(offsetsOf(world, dashboard, "pump/rpm"), [3]);
+});

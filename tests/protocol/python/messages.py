@@ -119,7 +119,7 @@ def beginning(value):
     if isinstance(value, str):
         return one_of("snapshot", "live")(value)
     position = record(epoch=text(64), offset=number())
-    return record(time_=number(-MAX_NUMBER), positions_=mapping(position, 100_000))(value)
+    return record(time_=number(-MAX_NUMBER), positions_=mapping(position, 100_000), state_=one_of("newest"))(value)
 
 
 TOPIC = text(256)
