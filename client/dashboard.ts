@@ -9,7 +9,8 @@ import { RESUME_WITHIN_MS } from "../protocol/limits.ts";
 import { type RawLane, StateInlet } from "../protocol/state_lane.ts";
 import { matchesAny, patternProblem } from "../protocol/topics.ts";
 import { type Backoff, DEFAULT_BACKOFF } from "./backoff.ts";
-import { endpointUrl, PATHS, subprotocols } from "./endpoint.ts";
+import { dataChannelDial } from "./data_channel.ts";
+import { endpointUrl, offerUrl, PATHS, subprotocols } from "./endpoint.ts";
 import { type Environment, environment } from "./environment.ts";
 import { ClosedError } from "./errors.ts";
 import type { ChannelInfo, Sample } from "./sample.ts";
@@ -17,7 +18,7 @@ import type { LaneListener } from "./lane_dialer.ts";
 import { Session } from "./session.ts";
 import { reportFault, type Status, type StatusListener } from "./status.ts";
 import { type SkippedCounts, type SubscribeOptions, Subscription } from "./subscription.ts";
-import type { Dial } from "./transport.ts";
+import type { Dial, Signalling } from "./transport.ts";
 import { encoderOf, type Value } from "./value.ts";
 import { webSocketDial } from "./websocket.ts";
 import { type WriteResult, Writes } from "./writes.ts";
@@ -34,7 +35,12 @@ export interface DashboardOptions {
   /** The gateway complained about something that belongs to no subscription or write. */
   onError?: (code: string, message: string) => void;
   environment?: Partial<Environment>;
-  /** Another way to the gateway than a WebSocket. */
+  /**
+   * `http`: no WebSocket at all, for networks that let none through; the session takes place on WebRTC data channels,
+   * set up by HTTP requests. Default `websocket`.
+   */
+  signalling?: Signalling;
+  /** Another way to the gateway than these. */
   dial?: Dial;
 }
 
@@ -82,11 +88,7 @@ export class Dashboard implements Disposable {
   constructor(options: DashboardOptions) {
     const env = environment(options.environment);
     this.#onError = options.onError;
-    const dial = options.dial ?? webSocketDial(
-      env.WebSocket,
-      endpointUrl(options.url, PATHS.live),
-      subprotocols(options.token),
-    );
+    const dial = options.dial ?? dialOf(options, env);
     this.#session = new Session({
       hello: () => options.client === undefined ? {} : { client: options.client },
       opened: (welcome) => this.#opened(welcome),
@@ -354,6 +356,12 @@ export class Dashboard implements Disposable {
       if (matchesAny(subscription.patterns, topic)) call(() => action(subscription));
     }
   }
+}
+
+function dialOf({ url, token, signalling }: DashboardOptions, env: Environment): Dial {
+  return signalling === "http"
+    ? dataChannelDial(env, offerUrl(url, "live"), token)
+    : webSocketDial(env.WebSocket, endpointUrl(url, PATHS.live), subprotocols(token));
 }
 
 /** Runs the program's callback; its fault is reported and breaks nothing here. */

@@ -22,7 +22,8 @@ import type {
 } from "./device_channel.ts";
 import type { DeviceOptions, DeviceStats } from "./device_options.ts";
 import { Downlink } from "./downlink.ts";
-import { endpointUrl, PATHS, subprotocols } from "./endpoint.ts";
+import { dataChannelDial } from "./data_channel.ts";
+import { endpointUrl, offerUrl, PATHS, subprotocols } from "./endpoint.ts";
 import { type Environment, environment } from "./environment.ts";
 import { ClosedError, RefusedError } from "./errors.ts";
 import { EventLane } from "./event_lane.ts";
@@ -231,8 +232,12 @@ export class Device implements AsyncDisposable {
   }
 
   #dial(): (token: string | undefined) => Dial {
-    const { dial, url, token } = this.#options;
+    const { dial, url, token, signalling } = this.#options;
     if (dial) return () => dial;
+    if (signalling === "http") {
+      const dial = dataChannelDial(this.#env, offerUrl(url, "device"), token);
+      return () => dial;
+    }
     const endpoint = endpointUrl(url, PATHS.device);
     const offered = subprotocols(token);
     return (enrolled) =>

@@ -7,7 +7,7 @@ import type { Backoff } from "./backoff.ts";
 import type { Environment } from "./environment.ts";
 import type { OverflowPolicy } from "./event_lane.ts";
 import type { EventStorage } from "./storage.ts";
-import type { Dial } from "./transport.ts";
+import type { Dial, Signalling } from "./transport.ts";
 
 /** How a device connects. */
 export interface DeviceOptions {
@@ -37,7 +37,12 @@ export interface DeviceOptions {
   /** The gateway complained, or a handler of a desired value failed. */
   onError?: (error: Error) => void;
   environment?: Partial<Environment>;
-  /** Another way to the gateway than a WebSocket. */
+  /**
+   * `http`: no WebSocket at all, for networks that let none through; the session takes place on WebRTC data channels,
+   * set up by HTTP requests. Default `websocket`.
+   */
+  signalling?: Signalling;
+  /** Another way to the gateway than these. */
   dial?: Dial;
 }
 

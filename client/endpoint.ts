@@ -8,6 +8,9 @@ import { SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX } from "../protocol/limits.ts";
 /** Paths of the two endpoints. */
 export const PATHS = { device: "/v1/device", live: "/v1/live" } as const;
 
+/** Paths that take offers of WebRTC. */
+const RTC_PATHS = { device: "/v1/rtc/device", live: "/v1/rtc/live" } as const;
+
 /** RFC 9110 section 5.6.2: what an entry of `Sec-WebSocket-Protocol` may be made of. */
 const TOKEN_CHARACTERS = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
@@ -44,4 +47,9 @@ export function subprotocols(token: string | undefined): string[] {
     );
   }
   return [SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX + token];
+}
+
+/** Where to POST an offer; otherwise as {@link endpointUrl}. */
+export function offerUrl(url: string | URL | undefined, role: keyof typeof RTC_PATHS): string {
+  return endpointUrl(url, RTC_PATHS[role]).replace(/^ws/, "http");
 }

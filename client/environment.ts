@@ -23,11 +23,16 @@ export interface WebSocketLike {
 /** Makes a WebSocket; the global `WebSocket` is one. */
 export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
 
+/** The part of `fetch` that the SDK uses. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
 /** The SDK's surroundings. */
 export interface Environment {
   WebSocket: WebSocketConstructor;
   /** Without one, samples stay on the WebSocket. Browsers have it; elsewhere a package's can be put in. */
   RTCPeerConnection?: PeerConnectionConstructor | undefined;
+  /** For signalling over HTTP. */
+  fetch: Fetch;
   /** Microseconds since 1970 by a clock that never steps back while the program runs. */
   nowUs(): number;
   /** Calls `callback` after `delayMs`; the returned function stops that. */
@@ -89,6 +94,7 @@ export function environment(overrides: Partial<Environment> = {}): Environment {
     RTCPeerConnection: "RTCPeerConnection" in overrides
       ? overrides.RTCPeerConnection
       : defaultPeerConnection(),
+    fetch: overrides.fetch ?? ((url, init) => fetch(url, init)),
     nowUs: overrides.nowUs ?? systemNowUs,
     timer: overrides.timer ?? systemTimer,
     // not the function itself: browsers refuse to have it called as a method of another object

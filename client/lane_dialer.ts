@@ -8,7 +8,13 @@ import type { SignallingMessage } from "../protocol/control.ts";
 import type { RawLane } from "../protocol/state_lane.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Environment } from "./environment.ts";
-import type { DataChannelLike, IceServers, PeerConnectionLike } from "./rtc_types.ts";
+import {
+  bytesOf,
+  type DataChannelLike,
+  type IceServers,
+  type PeerConnectionLike,
+  rawLane,
+} from "./rtc_types.ts";
 
 /** Label of the data channel that carries the state lane. */
 const STATE_LABEL = "state";
@@ -193,14 +199,7 @@ export class LaneDialer {
   #opened(attempt: Attempt): void {
     const { channel } = attempt;
     attempt.heardUs = this.#env.nowUs();
-    attempt.listener = this.#owner.opened({
-      get bufferedBytes() {
-        return channel.bufferedAmount;
-      },
-      send: (message) => {
-        if (channel.readyState === "open") channel.send(message as Uint8Array<ArrayBuffer>);
-      },
-    });
+    attempt.listener = this.#owner.opened(rawLane(channel));
     this.#watch(attempt);
   }
 
@@ -235,12 +234,6 @@ export class LaneDialer {
     attempt.connection.close();
     attempt.listener?.closed(cause);
   }
-}
-
-/** Browsers give an ArrayBuffer; some packages a view, which may be theirs to use again. */
-function bytesOf(data: unknown): Uint8Array | undefined {
-  if (data instanceof ArrayBuffer) return new Uint8Array(data);
-  return data instanceof Uint8Array ? new Uint8Array(data) : undefined;
 }
 
 function messageOf(error: unknown): string {

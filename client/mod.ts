@@ -19,7 +19,7 @@ export type {
   WriteHandler,
   WriteInfo,
 } from "./device_channel.ts";
-export type { Environment, WebSocketConstructor, WebSocketLike } from "./environment.ts";
+export type { Environment, Fetch, WebSocketConstructor, WebSocketLike } from "./environment.ts";
 export type { DataChannelLike, PeerConnectionConstructor, PeerConnectionLike } from "./rtc_types.ts";
 export { BufferFullError, ClosedError, DroppedError, RefusedError, UnknownOutcomeError } from "./errors.ts";
 export type { OverflowPolicy } from "./event_lane.ts";
@@ -27,6 +27,13 @@ export { type ChannelInfo, Sample } from "./sample.ts";
 export type { Status, StatusListener } from "./status.ts";
 export type { EventStorage, StoredEvent, StoredTopic } from "./storage.ts";
 export { type Gap, type SkippedCounts, type SubscribeOptions, Subscription } from "./subscription.ts";
-export type { ClientTransport, ClientTransportHandlers, Dial, Lane, TransportKind } from "./transport.ts";
+export type {
+  ClientTransport,
+  ClientTransportHandlers,
+  Dial,
+  Lane,
+  Signalling,
+  TransportKind,
+} from "./transport.ts";
 export { decodeValue, encoderOf, type FieldValue, type Value } from "./value.ts";
 export type { WriteResult } from "./writes.ts";

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { RawLane } from "../protocol/state_lane.ts";
+
 /** The part of `RTCDataChannel` that the SDK uses. */
 export interface DataChannelLike {
   binaryType: string;
@@ -13,7 +15,7 @@ export interface DataChannelLike {
   onmessage: ((event: never) => unknown) | null;
   onclose: ((event: never) => unknown) | null;
   onerror: ((event: never) => unknown) | null;
-  send(data: Uint8Array<ArrayBuffer>): void;
+  send(data: string | Uint8Array<ArrayBuffer>): void;
   close(): void;
 }
 
@@ -23,10 +25,12 @@ export interface PeerConnectionLike {
   onicecandidate: ((event: never) => unknown) | null;
   onconnectionstatechange: ((event: never) => unknown) | null;
   createDataChannel(label: string, options: { ordered: boolean }): DataChannelLike;
-  createOffer(): Promise<{ type: string; sdp?: string }>;
+  createOffer(options?: { iceRestart: boolean }): Promise<{ type: string; sdp?: string }>;
   setLocalDescription(description: { type: "offer"; sdp: string }): Promise<void>;
   setRemoteDescription(description: { type: "answer"; sdp: string }): Promise<void>;
   addIceCandidate(candidate: { candidate: string; sdpMid?: string; sdpMLineIndex?: number }): Promise<void>;
+  /** Needed where candidates are to come from servers that the gateway names with its answer. */
+  setConfiguration?(config: { iceServers: IceServers }): void;
   close(): void;
 }
 
@@ -35,3 +39,21 @@ export type IceServers = { urls: string[]; username?: string; credential?: strin
 
 /** Makes a peer connection; the global `RTCPeerConnection` of browsers is one. */
 export type PeerConnectionConstructor = new (config: { iceServers: IceServers }) => PeerConnectionLike;
+
+/** A binary message: browsers give an ArrayBuffer; some packages a view, which may be theirs to use again. */
+export function bytesOf(data: unknown): Uint8Array | undefined {
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  return data instanceof Uint8Array ? new Uint8Array(data) : undefined;
+}
+
+/** A data channel as a lane; what is sent after its end is dropped. */
+export function rawLane(channel: DataChannelLike): RawLane {
+  return {
+    get bufferedBytes() {
+      return channel.bufferedAmount;
+    },
+    send: (message) => {
+      if (channel.readyState === "open") channel.send(message as Uint8Array<ArrayBuffer>);
+    },
+  };
+}

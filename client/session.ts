@@ -71,8 +71,12 @@ const FIRST_EXCHANGES = 4;
 /** Apart by this, in milliseconds, so that they do not queue behind one another. */
 const FIRST_EXCHANGE_INTERVAL_MS = 100;
 
-/** Where every session begins. */
-const ON_WEBSOCKET = { transport: "websocket", cause: "every session begins on the WebSocket" } as const;
+/** Where a session begins. */
+const BEGINNINGS = {
+  websocket: "every session begins on the WebSocket",
+  datachannel: "this session has no WebSocket",
+  webrtc: "",
+} as const satisfies Record<TransportKind, string>;
 
 interface Resume {
   session: string;
@@ -102,7 +106,7 @@ export class Session {
   #stopTimer: () => void = () => {};
   #stopOnline: () => void;
   #lanes: LaneDialer;
-  #way: { transport: TransportKind; cause: string } = ON_WEBSOCKET;
+  #way: { transport: TransportKind; cause: string } = { transport: "websocket", cause: "" };
 
   constructor(role: SessionRole, options: SessionOptions) {
     this.#role = role;
@@ -177,7 +181,9 @@ export class Session {
   }
 
   /** This side's state samples take another way from here on. */
-  moved({ to, cause }: LaneMove): void {
+  moved(move: LaneMove): void {
+    const { cause } = move;
+    const to = move.to === "webrtc" ? move.to : this.#transport?.kind ?? "websocket";
     this.send({ type: "moved", to, cause: cause.slice(0, 1000) });
     this.#wayIs({ transport: to, cause });
   }
@@ -299,10 +305,12 @@ export class Session {
     this.#exchangesLeft = FIRST_EXCHANGES;
     this.#stopTimer();
     this.#schedule(() => this.#beat(), FIRST_EXCHANGE_INTERVAL_MS);
-    this.#way = ON_WEBSOCKET;
+    this.#way = { transport: transport.kind, cause: BEGINNINGS[transport.kind] };
     this.#role.opened(welcome, transport);
     this.#tellOpen();
-    if (welcome.iceServers && this.#welcome === welcome) this.#lanes.start(welcome.iceServers);
+    if (this.#welcome !== welcome) return;
+    if (transport.openLane) transport.openLane((lane) => this.#laneOpened(lane));
+    else if (welcome.iceServers) this.#lanes.start(welcome.iceServers);
   }
 
   #laneOpened(lane: RawLane): LaneListener {

@@ -21,7 +21,7 @@ export type Status =
   | {
     readonly state: "open";
     readonly session: string;
-    /** What state samples go over at this moment. Everything else goes over the WebSocket. */
+    /** What state samples go over at this moment. Everything else goes over the WebSocket, or `datachannel` where there is none. */
     readonly transport: TransportKind;
     /** Why, in words for people. */
     readonly transportCause: string;

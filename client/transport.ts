@@ -5,6 +5,9 @@
  * @module
  */
 
+import type { RawLane } from "../protocol/state_lane.ts";
+import type { LaneListener } from "./lane_dialer.ts";
+
 /** What carries the bytes: a WebSocket, the reliable data channel of a session without one, or the state lane beside either. */
 export type TransportKind = "websocket" | "datachannel" | "webrtc";
 
@@ -25,6 +28,11 @@ export interface ClientTransport {
   readonly bufferedBytes: number;
   /** Sends one message; copies what it keeps, so `message` may be borrowed. Does nothing once closed. */
   send(message: string | Uint8Array, lane: Lane): void;
+  /**
+   * A transport that has a state lane of its own tells here when it is open; the session calls it once it is open
+   * itself, and then sets up none.
+   */
+  openLane?(opened: (lane: RawLane) => LaneListener): void;
   /** Ends the connection. `closed` is not called for what this side ends. */
   close(code: number, reason: string): void;
 }
@@ -41,3 +49,6 @@ export interface ClientTransportHandlers {
 
 /** Starts a connection. */
 export type Dial = (handlers: ClientTransportHandlers) => ClientTransport;
+
+/** How a session is set up. */
+export type Signalling = "websocket" | "http";

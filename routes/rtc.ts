@@ -60,7 +60,7 @@ function offerRoute(
     const answer = await sessions.offer({ sdp, remote, tokenId, accept: accept(name, principal) });
     const headers = new Headers({
       "content-type": SDP_TYPE,
-      "location": SESSION_PATH + answer.session.id,
+      "location": `sessions/${answer.session.id}`, // relative, for gateways behind a path of their own
       "etag": answer.session.etag,
       "accept-patch": SDPFRAG_TYPE,
     });

@@ -19,6 +19,9 @@ const FREE_BYTES = 16_384;
 /** How long the peer has to take what was sent before a close, in milliseconds. */
 const LEAVE_WITHIN_MS = 2_000;
 
+/** How often to look whether the peer has taken all of it, in milliseconds. */
+const LEAVE_POLL_MS = 10;
+
 /** Whether a data channel is fit to carry a session: ordered, and nothing given up. */
 export function isControlChannel(channel: RTCDataChannel): boolean {
   const { label, ordered, maxRetransmits, maxPacketLifeTime } = channel;
@@ -49,7 +52,7 @@ export class ControlChannel extends GuardedTransport implements TransportWithLan
   #queue: (string | Buffer)[] = [];
   #next = 0;
   #queuedBytes = 0;
-  #leaving: ReturnType<typeof setTimeout> | undefined;
+  #leaving: ReturnType<typeof setInterval> | undefined;
 
   constructor(channel: RTCDataChannel, { remote, limits, ownLane, over }: ControlChannelParts) {
     super(remote, limits);
@@ -97,8 +100,17 @@ export class ControlChannel extends GuardedTransport implements TransportWithLan
 
   /** The channel has no close code: the session's `bye` has said why, and must get through before the end. */
   protected shut(_code: number, reason: string): void {
-    this.#leaving = setTimeout(() => this.gone(reason), LEAVE_WITHIN_MS);
+    const byMs = performance.now() + LEAVE_WITHIN_MS;
+    this.#leaving = setInterval(() => {
+      if (this.#taken() || performance.now() >= byMs) this.gone(reason);
+    }, LEAVE_POLL_MS);
     this.#pump();
+  }
+
+  /** Whether the peer has acknowledged all that was sent; werift tells it in its association alone. */
+  #taken(): boolean {
+    const association: object = this.#channel.sctp.sctp;
+    return this.bufferedBytes === 0 && "flightSize" in association && association.flightSize === 0;
   }
 
   #pump(): void {
@@ -120,7 +132,7 @@ export class ControlChannel extends GuardedTransport implements TransportWithLan
   }
 
   #letGo(): void {
-    clearTimeout(this.#leaving);
+    clearInterval(this.#leaving);
     this.#queue = [];
     this.#next = this.#queuedBytes = 0;
   }

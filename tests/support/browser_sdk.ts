@@ -29,9 +29,16 @@ export async function sdkPage(
     const scope = globalThis as unknown as {
       RTCPeerConnection: typeof RTCPeerConnection;
       channels: RTCDataChannel[];
+      connections: RTCPeerConnection[];
     };
     scope.channels = [];
+    scope.connections = [];
     scope.RTCPeerConnection = class extends RTCPeerConnection {
+      constructor(config?: RTCConfiguration) {
+        super(config);
+        scope.connections.push(this);
+      }
+
       override createDataChannel(label: string, options?: RTCDataChannelInit): RTCDataChannel {
         const channel = super.createDataChannel(label, options);
         scope.channels.push(channel);
@@ -50,12 +57,17 @@ export function ownFaults(faults: readonly string[]): string[] {
 }
 
 /** Starts a dashboard in the page that watches `<device>/state` and `<device>/event`. */
-export async function watchInPage(page: Page, token: string, device: string): Promise<void> {
-  await page.evaluate(async ({ token, device }) => {
+export async function watchInPage(
+  page: Page,
+  token: string,
+  device: string,
+  options: { signalling?: string } = {},
+): Promise<void> {
+  await page.evaluate(async ({ token, device, options }) => {
     const sdk = await import("/sdk/tidegate.js" as string);
     const seen: Seen = { events: [], states: [], gaps: 0, ways: [], longestPauseMs: 0 };
     let lastMs = 0;
-    const dashboard = sdk.connectDashboard({ token });
+    const dashboard = sdk.connectDashboard({ token, ...options });
     dashboard.onStatus((status: Record<string, string>) => {
       const last = seen.ways.at(-1);
       if (status["state"] !== "open" || last?.transport === status["transport"]) return;
@@ -77,7 +89,7 @@ export async function watchInPage(page: Page, token: string, device: string): Pr
       },
     });
     Object.assign(globalThis, { seen, dashboard });
-  }, { token, device });
+  }, { token, device, options });
 }
 
 /** What the page's dashboard has seen so far. */

@@ -13,6 +13,13 @@ export type Signal = (path: string, init: RequestInit) => Promise<Response>;
 /** Largest message that the client takes, in bytes, as browsers have it. */
 const MAX_MESSAGE_BYTES = 262_144;
 
+/** werift's peer connection with what a session without a WebSocket needs, for `environment.RTCPeerConnection`. */
+export class HttpPeerConnection extends RTCPeerConnection {
+  constructor(config: object) {
+    super({ ...config, maxMessageSize: MAX_MESSAGE_BYTES });
+  }
+}
+
 /** A description's ICE credentials. */
 export function credentialsIn(sdp: string): { ufrag: string; pwd: string } {
   return {
@@ -23,7 +30,7 @@ export function credentialsIn(sdp: string): { ufrag: string; pwd: string } {
 
 /** A peer connection with the channels that a session has. */
 export class DataChannelClient implements AsyncDisposable {
-  readonly connection: RTCPeerConnection = new RTCPeerConnection({ maxMessageSize: MAX_MESSAGE_BYTES });
+  readonly connection: RTCPeerConnection = new HttpPeerConnection({});
   readonly control: RTCDataChannel = this.connection.createDataChannel("control");
   readonly opened: Promise<void>;
   /** Resolves when the control channel is closed. */
@@ -67,7 +74,7 @@ export class DataChannelClient implements AsyncDisposable {
     });
     this.#answer = await response.text();
     if (response.status !== 201) throw new Error(`${response.status}: ${this.#answer}`);
-    this.location = response.headers.get("location")!;
+    this.location = new URL(response.headers.get("location")!, `http://gateway${path}`).pathname;
     this.etag = response.headers.get("etag")!;
     await this.connection.setLocalDescription(offer);
     await this.connection.setRemoteDescription({ type: "answer", sdp: this.#answer });
