@@ -98,6 +98,8 @@ export interface DeviceNews {
 /** All devices with topics of the edge node. */
 export class Devices implements PatternListener {
   readonly patterns: PatternSet;
+  /** Devices that are there. */
+  online = 0;
   /** Values left out because a newer one took their place. */
   conflated = 0;
   readonly #hub: Hub;
@@ -180,6 +182,7 @@ export class Devices implements PatternListener {
     if (!device) {
       this.#devices.set(name, device = new SparkplugDevice(name));
       device.online = isOnline(this.#hub.topic(`${name}/${STATUS_LEVEL}`));
+      if (device.online) this.online++;
     }
     return device;
   }
@@ -190,6 +193,7 @@ export class Devices implements PatternListener {
     const online = isOnline(topic);
     if (online === device.online) return;
     device.online = online;
+    this.online += online ? 1 : -1;
     this.#news.presence(device);
   }
 

@@ -20,40 +20,25 @@ import { Cursors } from "../bridge/cursors.ts";
 import { EventLane, type OutgoingEvent } from "../bridge/event_lane.ts";
 import { type Connected, Link } from "../bridge/link.ts";
 import { Losses } from "../bridge/losses.ts";
-import { Barrier } from "./barrier.ts";
-import { chronological, deviceBirth, deviceDeath, nodeBirth, nodeData, nodeDeath } from "./certificates.ts";
+import { nodeDeath } from "./certificates.ts";
 import type { SparkplugConfig } from "./config.ts";
-import { Devices, type SparkplugDevice } from "./devices.ts";
+import { Devices } from "./devices.ts";
 import { HostState } from "./host_state.ts";
 import { HostWrites } from "./host_writes.ts";
 import { NodeNames } from "./names.ts";
 import { NodeMetrics } from "./node_metrics.ts";
-import { encodePayload, type MetricOut, type PayloadOut } from "./payload.ts";
+import { encodePayload } from "./payload.ts";
 import { readingsOf } from "./readings.ts";
-import { BirthDeathSequence, Sequence } from "./sequence.ts";
+import { BirthDeathSequence } from "./sequence.ts";
+import { NodeSession } from "./session.ts";
 
 /** Where the node stands. */
 type Phase =
   | { at: "away" }
   /** Connected; the primary host application is not there. */
   | { at: "waiting"; client: MqttClient }
-  /** Its NBIRTH is out. While `held`, another one is due and no data go out. */
-  | { at: "born"; client: MqttClient; barrier: Barrier; held: boolean };
-
-/** How long changes of a device gather before it is born (again), in milliseconds: channels come one by one. */
-const BIRTH_SETTLE_MS = 50;
-
-/** How long a device is gone before its DDEATH, in milliseconds: its last events are on their way to disk. */
-const DEATH_SETTLE_MS = 100;
-
-/** Births of the whole node are no closer than this, in milliseconds, however often hosts ask. */
-const REBIRTH_EVERY_MS = 250;
-
-/** Messages that the library may hold; beyond them states wait, and newer ones take their place. */
-const MAX_UNWRITTEN = 64;
-
-/** Most metrics in one message of data. */
-const MAX_METRICS = 500;
+  /** Its NBIRTH is out. */
+  | { at: "born"; client: MqttClient; session: NodeSession };
 
 /** How long the count of connections may take to reach the disk before a connection is made anyhow. */
 const KEEP_WITHIN_MS = 2_000;
@@ -75,16 +60,10 @@ export class EdgeNode {
   readonly #writes: HostWrites;
   readonly #nodeMetrics: NodeMetrics;
   readonly #bdSeq: BirthDeathSequence;
-  readonly #seq = new Sequence();
   readonly #statesEveryMs: number;
-  /** Devices whose commands this connection has subscribed to. */
-  readonly #commanded = new Set<string>();
-  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #toldUndecodable = new Set<string>();
   #phase: Phase = { at: "away" };
-  #unwritten = 0;
   #statesSent = 0;
-  #nextStatesMs = 0;
-  #lastBirthMs = -Infinity;
 
   constructor(context: BridgeContext, config: BridgeConfig, sparkplug: SparkplugConfig) {
     this.#context = context;
@@ -100,9 +79,9 @@ export class EdgeNode {
       (message) => this.#log("warn", message),
     );
     this.#devices = new Devices(context.hub, sparkplug.filters, {
-      described: (device) => this.#wantBirth(device),
-      presence: (device) => this.#presence(device),
-      state: () => this.#scheduleStates(),
+      described: (device) => this.#session?.described(device),
+      presence: (device) => this.#session?.presence(device),
+      state: (device) => this.#session?.state(device),
     });
     this.#nodeMetrics = new NodeMetrics((metric) => this.#devices.alias(metric));
     this.#writes = new HostWrites(
@@ -141,7 +120,7 @@ export class EdgeNode {
     this.#lane.stop();
     this.#devices.stop();
     this.#losses.flush();
-    this.#clearTimers();
+    this.#session?.end();
     this.#sayDeath();
     await this.#link.stop();
   }
@@ -197,8 +176,6 @@ export class EdgeNode {
   }
 
   #online({ client }: Connected): void {
-    this.#commanded.clear();
-    this.#unwritten = 0;
     this.#host?.reconnected();
     this.#phase = { at: "waiting", client };
     this.#subscribe(client, this.#names.node("NCMD"));
@@ -206,25 +183,31 @@ export class EdgeNode {
     else this.#begin(client);
   }
 
-  /** The first birth of a connection. */
   #begin(client: MqttClient): void {
-    const barrier = new Barrier(() => client.sendPing());
-    client.on("packetsend", ({ cmd }) => {
-      if (cmd === "pingreq") barrier.asked();
+    const session = new NodeSession({
+      client,
+      names: this.#names,
+      devices: this.#devices,
+      nodeMetrics: this.#nodeMetrics,
+      bdSeq: this.#bdSeq.current,
+      statesEveryMs: this.#statesEveryMs,
+      draining: () => this.#lane.draining,
+      eventsLost: () => this.#losses.total,
+      nowMs: () => this.#nowMs(),
+      subscribe: (topic) => this.#subscribe(client, topic),
+      stateSent: () => this.#statesSent++,
+      undecodable: (topic, error) => this.#undecodable(topic, error),
+      said: (level, message) => this.#log(level, message),
     });
-    client.on("packetreceive", ({ cmd }) => {
-      if (cmd === "pingresp" && this.#link.state.at === "online") barrier.answered();
-    });
-    this.#phase = { at: "born", client, barrier, held: false };
-    this.#birth();
+    this.#phase = { at: "born", client, session };
+    session.birth();
     this.#lane.online(this.#config.window);
   }
 
   #lost(): void {
-    this.#phase = { at: "away" };
     this.#lane.offline();
-    this.#clearTimers();
-    for (const device of this.#devices) device.forget();
+    this.#session?.end();
+    this.#phase = { at: "away" };
   }
 
   #subscribe(client: MqttClient, topic: string): void {
@@ -239,6 +222,10 @@ export class EdgeNode {
 
   get #client(): MqttClient | undefined {
     return this.#phase.at === "away" ? undefined : this.#phase.client;
+  }
+
+  get #session(): NodeSession | undefined {
+    return this.#phase.at === "born" ? this.#phase.session : undefined;
   }
 
   #sayDeath(): void {
@@ -256,7 +243,7 @@ export class EdgeNode {
         return this.#hostSaid(payload.toString());
       case "node_command":
         if (packet.retain) return this.#dropped("retained_command", packet.topic);
-        if (this.#writes.asksForRebirth(payload)) this.#rebirth();
+        if (this.#writes.asksForRebirth(payload)) this.#session?.rebirth();
         return;
       case "device_command":
         if (packet.retain) return this.#dropped("retained_command", packet.topic);
@@ -285,123 +272,7 @@ export class EdgeNode {
     } else this.#log("info", "waiting for the primary host application, which is offline");
   }
 
-  // Births and deaths
-
-  /** A host wants everything told again. */
-  #rebirth(): void {
-    if (this.#phase.at !== "born") return;
-    this.#phase.held = true;
-    const wait = this.#lastBirthMs + REBIRTH_EVERY_MS - performance.now();
-    this.#later("rebirth", Math.max(0, wait), () => this.#birth());
-  }
-
-  #birth(): void {
-    if (this.#phase.at !== "born") return;
-    this.#phase.held = false;
-    this.#lastBirthMs = performance.now();
-    this.#seq.restart();
-    const metrics = this.#nodeMetrics.all(this.#nodeValues());
-    const bdSeq = this.#bdSeq.current;
-    this.#publish(
-      this.#names.node("NBIRTH"),
-      nodeBirth({ bdSeq, nowMs: this.#nowMs(), seq: this.#seq.next(), metrics }),
-    );
-    for (const device of this.#devices) {
-      const due = device.online || device.events.length > 0;
-      device.born = false;
-      device.birthDue = false;
-      if (due) this.#deviceBirth(device);
-    }
-    this.#scheduleEvents();
-  }
-
-  #wantBirth(device: SparkplugDevice): void {
-    if (this.#phase.at !== "born") return;
-    device.birthDue = true;
-    this.#later("births", BIRTH_SETTLE_MS, () => {
-      for (const one of this.#devices) {
-        if (!one.birthDue) continue;
-        one.birthDue = false;
-        if (one.online || one.born || one.events.length > 0) this.#deviceBirth(one);
-      }
-      this.#sendNodeMetrics();
-      this.#scheduleEvents();
-    });
-  }
-
-  /** DBIRTH, with the newest values: what waited of them is told by it. */
-  #deviceBirth(device: SparkplugDevice): void {
-    const { client } = this.#phase as Extract<Phase, { at: "born" }>;
-    for (const metrics of device.topics()) {
-      this.#orDropped("undecodable", metrics.topic.name, () => metrics.refresh());
-    }
-    const known = [...device.metrics()];
-    if (known.length === 0) return;
-    if (!this.#commanded.has(device.name) && known.some(({ writable }) => writable)) {
-      this.#commanded.add(device.name);
-      this.#subscribe(client, this.#names.device("DCMD", device.name));
-    }
-    device.latest.clear();
-    device.born = true;
-    const birth = deviceBirth(known, this.#nowMs(), this.#seq.next());
-    this.#publish(this.#names.device("DBIRTH", device.name), birth);
-    if (!device.online) this.#buryAbsent();
-  }
-
-  #presence(device: SparkplugDevice): void {
-    if (device.online) {
-      if (!device.born) this.#wantBirth(device);
-    } else this.#buryAbsent();
-    this.#scheduleStates();
-  }
-
-  /** DDEATH of devices that are not there, once what they left is sent. */
-  #buryAbsent(): void {
-    if (this.#phase.at !== "born") return;
-    this.#later("deaths", DEATH_SETTLE_MS, () => {
-      if (this.#phase.at !== "born") return;
-      for (const device of this.#devices) {
-        if (!device.born || device.online) continue;
-        if (this.#phase.held || this.#lane.draining || device.events.length > 0) {
-          this.#buryAbsent();
-          continue;
-        }
-        device.forget();
-        const death = deviceDeath(this.#nowMs(), this.#seq.next());
-        this.#publish(this.#names.device("DDEATH", device.name), death);
-      }
-    });
-  }
-
-  // Data
-
-  #scheduleStates(): void {
-    if (this.#phase.at !== "born" || this.#unwritten >= MAX_UNWRITTEN) return;
-    this.#later("states", Math.max(0, this.#nextStatesMs - performance.now()), () => this.#sendStates());
-  }
-
-  #sendStates(): void {
-    if (this.#phase.at !== "born" || this.#phase.held) return;
-    this.#nextStatesMs = performance.now() + this.#statesEveryMs;
-    for (const device of this.#devices) {
-      if (!device.born || device.birthDue || device.latest.size === 0) continue;
-      const out: MetricOut[] = [];
-      let unknown = false;
-      device.latest.drain(({ topic, timeUs, bytes, start, end }) => {
-        this.#statesSent++;
-        const metrics = device.metricsOf(topic);
-        if (!metrics) return;
-        this.#orDropped("undecodable", topic.name, () => {
-          const readings = readingsOf(topic.description, bytes.subarray(start, end));
-          if (metrics.learn(readings)) unknown = true;
-          else out.push(...metrics.changes(readings, Math.floor(timeUs / 1_000)));
-        });
-      });
-      this.#sendData(device, out);
-      if (unknown) this.#wantBirth(device);
-    }
-    this.#sendNodeMetrics();
-  }
+  // Events
 
   #event({ topic, epoch, offset, timeUs, bytes, start, end }: OutgoingEvent, acked: () => void): void {
     const device = this.#devices.of(topic);
@@ -411,81 +282,13 @@ export class EdgeNode {
       const readings = readingsOf(topic.description, bytes.slice(start, end));
       // The newest one is no history, whenever it goes out: it is what the topic holds now.
       const historical = this.#lane.draining && !(epoch === topic.epoch && offset === topic.deliveredOffset);
-      device.events.push({ metrics, readings, timeMs: Math.floor(timeUs / 1_000), historical, acked });
-      if (metrics.learn(readings) || !device.born) this.#wantBirth(device);
+      const timeMs = Math.floor(timeUs / 1_000);
+      this.#session?.event(device, { metrics, readings, timeMs, historical, acked });
     } catch (error) {
       if (!(error instanceof PayloadError)) throw error;
       this.#losses.add({ topic: topic.name, epoch, from: offset, to: offset, reason: "undecodable" });
       acked();
     }
-    this.#scheduleEvents();
-  }
-
-  #scheduleEvents(): void {
-    this.#later("events", 0, () => this.#sendEvents());
-  }
-
-  #sendEvents(): void {
-    if (this.#phase.at !== "born" || this.#phase.held) return;
-    const { barrier } = this.#phase;
-    for (const device of this.#devices) {
-      if (device.events.length === 0 || !device.born || device.birthDue) continue;
-      const events = device.events;
-      device.events = [];
-      const out = events.flatMap(({ metrics, readings, timeMs, historical }) =>
-        metrics.event(readings, timeMs, historical)
-      );
-      this.#sendData(device, out, () => {
-        barrier.written(() => {
-          for (const { acked } of events) acked();
-        });
-      });
-    }
-  }
-
-  /** DDATA; `written` is told when the last of it was handed to the connection. */
-  #sendData(device: SparkplugDevice, metrics: MetricOut[], written?: () => void): void {
-    if (metrics.length === 0) return written?.();
-    chronological(metrics);
-    const topic = this.#names.device("DDATA", device.name);
-    for (let at = 0; at < metrics.length; at += MAX_METRICS) {
-      const part = metrics.slice(at, at + MAX_METRICS);
-      const last = at + MAX_METRICS >= metrics.length;
-      this.#publish(
-        topic,
-        { timestampMs: this.#nowMs(), seq: this.#seq.next(), metrics: part },
-        last ? written : undefined,
-      );
-    }
-  }
-
-  /** NDATA, where a metric of the node's changed. */
-  #sendNodeMetrics(): void {
-    if (this.#phase.at !== "born" || this.#phase.held) return;
-    const changed = this.#nodeMetrics.changes(this.#nodeValues());
-    if (changed.length === 0) return;
-    this.#publish(this.#names.node("NDATA"), nodeData(changed, this.#nowMs(), this.#seq.next()));
-  }
-
-  #nodeValues(): { devicesOnline: number; eventsLost: number } {
-    let devicesOnline = 0;
-    for (const device of this.#devices) if (device.online) devicesOnline++;
-    return { devicesOnline, eventsLost: this.#losses.total };
-  }
-
-  // Common
-
-  #publish(topic: string, payload: PayloadOut, written?: () => void): void {
-    const client = this.#client;
-    if (!client) return;
-    this.#unwritten++;
-    client.publish(topic, Buffer.from(encodePayload(payload)), { qos: 0, retain: false }, (error) => {
-      if (client !== this.#client) return;
-      this.#unwritten--;
-      if (error) return this.#log("warn", `a message on ${topic} was not sent: ${error.message}`);
-      written?.();
-      if (this.#unwritten === MAX_UNWRITTEN - 1) this.#scheduleStates();
-    });
   }
 
   #eventLane(reader: string, filters: readonly string[]): EventLane {
@@ -513,31 +316,12 @@ export class EdgeNode {
     });
   }
 
-  /** Runs once after a while, however often it is asked for meanwhile. */
-  #later(what: string, ms: number, run: () => void): void {
-    if (this.#timers.has(what)) return;
-    this.#timers.set(
-      what,
-      setTimeout(() => {
-        this.#timers.delete(what);
-        run();
-      }, ms),
-    );
-  }
-
-  #clearTimers(): void {
-    for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
-  }
-
-  #orDropped(reason: string, what: string, run: () => void): void {
-    try {
-      run();
-    } catch (error) {
-      if (!(error instanceof PayloadError)) throw error;
-      this.#context.counters.add("mqtt_bridge_dropped", reason);
-      this.#log("info", `${what} has no metrics: ${error.message}`);
-    }
+  /** Every payload is counted; a topic's first is told of. */
+  #undecodable(topic: string, error: PayloadError): void {
+    this.#context.counters.add("mqtt_bridge_dropped", "undecodable");
+    if (this.#toldUndecodable.has(topic)) return;
+    this.#toldUndecodable.add(topic);
+    this.#log("warn", `values of ${topic} are left out: ${error.message}`);
   }
 
   #dropped(reason: string, detail: string): void {

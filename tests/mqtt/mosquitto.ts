@@ -168,6 +168,11 @@ export class MosquittoBroker {
     return broker;
   }
 
+  /** What it has logged since it was started. */
+  get log(): string {
+    return this.#output;
+  }
+
   /** Kills it as a power cut does. */
   async kill(): Promise<void> {
     this.#child.kill("SIGKILL");

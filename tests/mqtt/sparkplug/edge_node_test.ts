@@ -1,5 +1,5 @@
 /** The gateway as a Sparkplug edge node, as an independent host sees it through mosquitto. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { eachForm, uniqueName } from "../../support/each_form.ts";
 import type { GatewayProcess } from "../../support/gateway_process.ts";
 import { operator } from "../../support/operator.ts";
@@ -24,8 +24,10 @@ async function machine(gateway: GatewayProcess, name: string, token?: string): P
 const to = (verb: string, device: string) => (message: Caught) =>
   verbOf(message) === verb && message.topic.endsWith(`/${device}`);
 
-eachForm(({ alone }) => {
-  for (const version of [4, 5]) {
+eachForm(({ form, alone }) => {
+  // One suffices to see that the payloads' library is in the package.
+  const source = form.name.includes("source");
+  for (const version of source ? [4, 5] : [5]) {
     alone(
       `births, data, a write and deaths travel over MQTT ${version === 4 ? "3.1.1" : "5"}`,
       async (start) => {
@@ -57,7 +59,59 @@ eachForm(({ alone }) => {
         const ndeath = await host.until(to("NDEATH", "gw"), "NDEATH");
         assertEquals(ndeath.metrics.map((one) => [one.name, one.value]), [["bdSeq", 0]]);
         assertEquals(host.caught.filter(({ problem }) => problem), []);
+        // tck-id-principles-persistence-clean-session-311 and -50.
+        assertMatch(broker.log, new RegExp(`-sparkplug \\(p${version === 5 ? 5 : 2}, c1,`));
       },
     );
   }
+
+  alone(
+    "events that the broker did not read go out again as history, the newest one as news",
+    async (start) => {
+      await using broker = await MosquittoBroker.start();
+      const sparkplug = { group: "plant", node: "gw", primaryHost: "scada" };
+      const gateway = await start({ args: bridges({ url: `mqtt://127.0.0.1:${broker.port}`, sparkplug }) });
+      const name = uniqueName("press");
+      const device = await machine(gateway, name);
+      const before = await SparkplugHost.start(broker.port);
+      await before.state("scada", true, 1);
+      await before.until(to("DBIRTH", name), "DBIRTH");
+      await sendAlarms(device, 1, 10);
+      await before.until(({ metrics }) => metrics.some(({ value }) => value === "10"), "the tenth event");
+      // What is written now lies in a socket that nobody reads, and goes with the broker.
+      broker.signal("SIGSTOP");
+      await sendAlarms(device, 11, 20);
+      await broker.kill();
+      await before[Symbol.asyncDispose]();
+      await broker.restart();
+      await sendAlarms(device, 21, 30);
+      await using after = await SparkplugHost.start(broker.port);
+      await after.state("scada", true, 2);
+      await after.until(
+        ({ metrics }) => metrics.some(({ value, name }) => value === "30" && !name),
+        "the last event",
+      );
+      assertEquals(alarms(before, name), range(1, 10).map((event) => [event, false]));
+      assertEquals(alarms(after, name), range(11, 30).map((event) => [event, event < 30]));
+      assertEquals(after.of("NBIRTH").length, 1);
+      assertEquals(metric(after.of("NBIRTH")[0]!, "bdSeq")?.value !== 0, true);
+    },
+  );
 });
+
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+/** Sends the events `from` to `to` and waits until they are on disk. */
+async function sendAlarms(device: DevicePeer, from: number, to: number): Promise<void> {
+  for (const event of range(from, to)) await device.publish(2, String(event));
+  await device.until(() => (device.acked.get(2) ?? 0) >= to, `events up to ${to} on disk`);
+}
+
+/** The events that a host got, with whether they were marked as history. */
+function alarms(host: SparkplugHost, device: string): [number, boolean][] {
+  const alias = metric(host.caught.find(to("DBIRTH", device))!, "alarm")?.alias;
+  return host.of("DDATA").flatMap(({ metrics }) =>
+    metrics.filter((one) => one.alias === alias)
+      .map(({ value, is_historical }): [number, boolean] => [Number(value), is_historical ?? false])
+  );
+}

@@ -1,0 +1,91 @@
+/** Sequences, the primary host's state, barriers, names and settings of an edge node. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { bridgeSchema } from "../../../mqtt/bridge/config.ts";
+import { Barrier } from "../../../mqtt/sparkplug/barrier.ts";
+import { HostState } from "../../../mqtt/sparkplug/host_state.ts";
+import { NodeNames } from "../../../mqtt/sparkplug/names.ts";
+import { BirthDeathSequence, Sequence } from "../../../mqtt/sparkplug/sequence.ts";
+
+Deno.test("seq counts to 255 and begins again, and with every birth", () => {
+  const seq = new Sequence();
+  const counted = Array.from({ length: 258 }, () => seq.next());
+  assertEquals([counted[0], counted[255], counted[256], counted[257]], [0, 255, 0, 1]);
+  seq.restart();
+  assertEquals(seq.next(), 0);
+});
+
+Deno.test("bdSeq goes on behind the last run's, for its own node only", () => {
+  const rows: { reader: string; topic: number; epoch: string; offset: number }[] = [];
+  const store = { putCursor: (row: typeof rows[number]) => void rows.push(row) };
+  assertEquals(new BirthDeathSequence("b plant/gw", store, []).next(), 0);
+  const again = new BirthDeathSequence("b plant/gw", store, rows);
+  assertEquals([again.next(), again.current], [1, 1]);
+  assertEquals(new BirthDeathSequence("b plant/other", store, rows).next(), 0);
+  const last = rows.map((row) => ({ ...row, offset: 255 }));
+  assertEquals(new BirthDeathSequence("b plant/gw", store, last).next(), 0);
+});
+
+Deno.test("a host's outdated word changes nothing, on any connection", () => {
+  const host = new HostState();
+  const take = (online: boolean, timestamp: number) => host.take(JSON.stringify({ online, timestamp })).kind;
+  assertEquals([take(false, 5), take(true, 4), take(true, 5), take(false, 4)], [
+    "offline",
+    "ignored",
+    "online",
+    "ignored",
+  ]);
+  assertEquals(host.online, true);
+  host.reconnected();
+  assertEquals([host.online, take(true, 3), take(false, 6)], [undefined, "ignored", "offline"]);
+  for (const text of ["ONLINE", "null", "{}", '{"online":1,"timestamp":9}']) {
+    assertEquals(host.take(text).kind, "ignored");
+  }
+});
+
+Deno.test("an answer counts for what was written before its question, and for nothing else", () => {
+  const arrived: string[] = [];
+  let questions = 0;
+  const barrier = new Barrier(() => {
+    questions++;
+    barrier.asked();
+  });
+  barrier.written(() => arrived.push("a"));
+  barrier.written(() => arrived.push("b"));
+  barrier.asked(); // the library's own
+  barrier.written(() => arrived.push("c"));
+  assertEquals([questions, barrier.open, arrived.length], [1, 3, 0]);
+  barrier.answered();
+  assertEquals(arrived, ["a"]);
+  barrier.answered();
+  assertEquals([arrived, questions], [["a", "b"], 2]);
+  barrier.answered();
+  assertEquals([arrived, barrier.open], [["a", "b", "c"], 0]);
+  barrier.answered();
+});
+
+Deno.test("only the node's own commands and its host's state are taken", () => {
+  const names = new NodeNames({ group: "plant", node: "gw", primaryHost: "scada" });
+  assertEquals(names.inbound("spBv1.0/plant/NCMD/gw"), { kind: "node_command" });
+  assertEquals(names.inbound("spBv1.0/plant/DCMD/gw/press"), { kind: "device_command", device: "press" });
+  assertEquals(names.inbound("spBv1.0/STATE/scada"), { kind: "host_state" });
+  for (const topic of ["spBv1.0/STATE/other", "spBv1.0/plant/NCMD/gw2", "spBv1.0/plant/DCMD/gw"]) {
+    assertEquals(names.inbound(topic), { kind: "foreign" });
+  }
+});
+
+Deno.test("settings: ids are checked, and Sparkplug alone sends nothing else", () => {
+  const parse = (part: object) => bridgeSchema.safeParse({ url: "mqtt://broker", ...part });
+  const problem = (part: object) => {
+    const result = parse(part);
+    return result.success ? "" : result.error.issues.map(({ message }) => message).join("; ");
+  };
+  const sparkplug = { group: "plant", node: "gw" };
+  assertEquals(parse({ sparkplug }).data?.rules, []);
+  assertEquals(parse({ sparkplug }).data?.sparkplug, { ...sparkplug, filters: ["#"], maxHz: 10 });
+  assertEquals(parse({ sparkplug, rules: [{}] }).data?.rules.length, 1);
+  assertEquals(parse({}).data?.rules.length, 1);
+  assertMatch(problem({ sparkplug: { group: "a/b", node: "gw" } }), /reserved/);
+  assertMatch(problem({ sparkplug: { group: "a", node: "" } }), /empty/);
+  assertMatch(problem({ rules: [] }), /needs a rule, or sparkplug/);
+  assertMatch(problem({ sparkplug, homeAssistant: true }), /give rules too/);
+});
