@@ -9,12 +9,12 @@ import { encode } from "../../payload/encode.ts";
 import { PayloadError } from "../../payload/payload.ts";
 import { unpackArray } from "./arrays.ts";
 import {
-  DATATYPE,
   type DataType,
   datatypeName,
   integerRange,
   isArray,
   type MetricValue,
+  type Wire,
   wireOf,
 } from "./datatypes.ts";
 import type { MetricIn } from "./payload.ts";
@@ -47,7 +47,7 @@ export function commandValue({ name, datatype }: KnownMetric, given: MetricIn): 
     return refuse(`the command carries a ${wire} value`);
   }
   const range = integerRange(datatype);
-  if (!range) return Number(signed(value, said ?? 0));
+  if (!range) return Number(signed(wire, value, said ?? 0));
   const [low, high] = range;
   if (typeof value === "number" && !Number.isInteger(value)) return refuse(`${value} is not a whole number`);
   const integer = low < 0n ? twosComplement(BigInt(value as number), wire, high) : BigInt(value as number);
@@ -58,14 +58,14 @@ export function commandValue({ name, datatype }: KnownMetric, given: MetricIn): 
 }
 
 /** A number for a floating metric; what a signed type carried as two's complement, with its sign. */
-function signed(value: MetricValue, said: number): MetricValue {
+function signed(wire: Wire, value: MetricValue, said: number): MetricValue {
   const range = integerRange(said as DataType);
-  if (!range || range[0] === 0n) return value;
-  return twosComplement(BigInt(value as number), said === DATATYPE.int64 ? "long" : "int", range[1]);
+  if (!range || range[0] === 0n || (wire !== "int" && wire !== "long")) return value;
+  return twosComplement(BigInt(value as number), wire, range[1]);
 }
 
 /** Some senders fill 32 or 64 bits with the sign, some only those of the type. */
-function twosComplement(value: bigint, wire: string, high: bigint): bigint {
+function twosComplement(value: bigint, wire: Wire, high: bigint): bigint {
   if (wire !== "int" && wire !== "long") return value;
   const filled = BigInt.asIntN(wire === "int" ? 32 : 64, value);
   return filled > high && filled <= 2n * high + 1n ? filled - 2n * (high + 1n) : filled;

@@ -3,7 +3,15 @@ import { dirname, join, normalize } from "node:path/posix";
 import { scanSource } from "../support/source_scan.ts";
 
 /** Packages whose evaluation takes tens of milliseconds: a gateway listens before it loads them. */
-const LATER = ["werift", "aedes", "mqtt", "drizzle-orm", "@peculiar/x509", "@hono/zod-openapi"];
+const LATER = [
+  "werift",
+  "aedes",
+  "mqtt",
+  "drizzle-orm",
+  "@peculiar/x509",
+  "@hono/zod-openapi",
+  "@bufbuild/protobuf",
+];
 
 /** Everything that is evaluated when `entry` loads: packages, and files of ours, with who imports each. */
 function loadedBy(entry: string): Map<string, string> {

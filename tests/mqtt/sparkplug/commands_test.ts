@@ -1,5 +1,6 @@
 /** What hosts write: types checked, payloads composed. */
 import { assertEquals, assertMatch } from "@std/assert";
+import fc from "fast-check";
 import { Topic, type TopicDescription } from "../../../hub/topic.ts";
 import { decode } from "../../../payload/decode.ts";
 import { encode } from "../../../payload/encode.ts";
@@ -122,4 +123,29 @@ Deno.test("a payload that was written is read back, and a broken one is told of"
   ]);
   for (let cut = 1; cut < bytes.length; cut++) decodePayload(bytes.subarray(0, cut));
   assertMatch(problem(decodePayload(new Uint8Array([0x12, 0x7f]))), /not a Sparkplug B payload/);
+});
+
+Deno.test("whatever a host sends is read or told of, and never thrown", () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+    const payload = decodePayload(bytes);
+    if ("problem" in payload) return;
+    for (const metric of payload.metrics) {
+      for (const datatype of Object.values(DATATYPE)) commandValue(known(datatype), metric);
+    }
+  }));
+  const value = fc.oneof(
+    fc.record({ wire: fc.constant("int" as const), value: fc.integer({ min: 0, max: 0xffffffff }) }),
+    fc.record({ wire: fc.constant("long" as const), value: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }) }),
+    fc.record({ wire: fc.constantFrom("float" as const, "double" as const), value: fc.double() }),
+    fc.record({ wire: fc.constant("bytes" as const), value: fc.uint8Array({ maxLength: 20 }) }),
+  );
+  const whole = topic({ encoding: "json" });
+  fc.assert(
+    fc.property(value, fc.constantFrom(...Object.values(DATATYPE)), fc.nat(40), (given, datatype, said) => {
+      const metric = known(datatype);
+      const fitted = commandValue(metric, { value: given, datatype: said });
+      if (typeof fitted === "object" && "problem" in fitted) return;
+      writtenPayload(whole, [{ metric, value: fitted }]);
+    }),
+  );
 });
