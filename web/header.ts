@@ -6,6 +6,7 @@
 import type { Status } from "../client/mod.ts";
 import { transportName } from "./device_section.ts";
 import { element, setAttribute, setText } from "./dom.ts";
+import { SessionsPanel } from "./sessions_panel.ts";
 import { formatCount, formatDelay, formatQuantity } from "./format.ts";
 import type { Theme } from "./theme.ts";
 
@@ -55,6 +56,7 @@ export class Header {
   #counts = element("p", { class: "counts" });
   #rows = element("dl");
   #details = element("div", { class: "details", id: "connection", hidden: true }, this.#rows);
+  #sessions = new SessionsPanel();
   #changed: (choices: Choices) => void;
   #summary: Summary | undefined;
 
@@ -63,7 +65,7 @@ export class Header {
     this.#changed = changed;
     const leaveButton = element("button", { type: "button" }, "Log out");
     leaveButton.addEventListener("click", leave);
-    this.#details.append(leaveButton);
+    this.#details.append(leaveButton, this.#sessions.root);
     this.#pill.append(element("span", { class: "dot", "aria-hidden": "true" }), this.#pillText);
     this.#pill.addEventListener("click", () => this.#toggleDetails());
     this.root = element(
@@ -107,10 +109,13 @@ export class Header {
   #toggleDetails(): void {
     this.#details.hidden = !this.#details.hidden;
     this.#pill.setAttribute("aria-expanded", String(!this.#details.hidden));
+    if (this.#details.hidden) this.#sessions.close();
+    else void this.#sessions.open();
     if (this.#summary) this.show(this.#summary);
   }
 
   #showDetails(summary: Summary): void {
+    if (summary.status?.state === "open") this.#sessions.own = summary.status.session;
     const rows = detailRows(summary);
     const { children } = this.#rows;
     if (children.length !== rows.length) {
@@ -214,6 +219,7 @@ function detailRows(
   if (status?.state === "open") {
     rows.push(["Way", transportName(status.transport)], ["Session", status.session]);
     rows.push(["Round trip", formatDelay(status.roundTripMs)]);
+    rows.push(["Why this way", status.transportCause]);
     rows.push(["Clock", `known to ± ${formatDelay(status.clockErrorMs)}`]);
   }
   if (status?.state === "waiting") rows.push(["Lost because", status.reason]);

@@ -71,6 +71,18 @@ export async function loggedIn(): Promise<boolean | undefined> {
   }
 }
 
+/** Whether the login is an operator's. */
+export async function mayOperate(): Promise<boolean> {
+  try {
+    const response = await fetch(PROBE_PATH, { cache: "no-store" });
+    if (!response.ok) return false;
+    const principal: { role?: unknown } = await response.json();
+    return principal.role === "operator";
+  } catch {
+    return false;
+  }
+}
+
 /** Shows the form in `place` until a token was taken. */
 export function askForToken(place: HTMLElement, message: string): Promise<void> {
   const input = element("input", {
