@@ -295,7 +295,10 @@ export class Device implements AsyncDisposable {
       nowMs: () => this.#env.nowUs() / 1_000,
       later: (task: () => void, ms: number) => this.#env.timer(task, ms),
     };
-    const outlet = new StateOutlet(lane, timers, (move) => this.#moved(outlet, move));
+    const outlet: StateOutlet = new StateOutlet(lane, timers, {
+      moved: (move) => this.#moved(outlet, move),
+      doubtful: (doubtful) => this.#states.doubtful(doubtful),
+    });
     return {
       message: (bytes) => outlet.message(bytes),
       closed: (cause) => {

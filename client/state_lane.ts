@@ -7,7 +7,7 @@
  */
 import { MAX_STATE_PAYLOAD_BYTES } from "../protocol/limits.ts";
 import type { StateOutlet } from "../protocol/state_lane.ts";
-import type { StateStream } from "../protocol/state_sender.ts";
+import type { StateStream } from "../protocol/state_stream.ts";
 import type { ChannelRecord, NewestValue } from "./device_channel.ts";
 import type { Environment } from "./environment.ts";
 import type { Uplink } from "./uplink.ts";
@@ -68,6 +68,13 @@ export class StateLane {
     this.#stream = outlet.sender.stream(0);
   }
 
+  /** While it is in doubt, what it has not confirmed goes over the connection too: the gateway takes a sample once. */
+  doubtful(doubtful: boolean): void {
+    if (!this.#stream) return;
+    this.#stream.doubling = doubtful;
+    this.#sendDoubles();
+  }
+
   /** It carries no more: what it has not confirmed waits for the connection. */
   down(channel: (number: number) => ChannelRecord | undefined): void {
     const stream = this.#stream;
@@ -89,6 +96,7 @@ export class StateLane {
 
   /** Sends what waits, as far as the link and the channels let it. */
   pump(): void {
+    this.#sendDoubles();
     for (const channel of this.#waiting) {
       if (!this.#free) return;
       if (channel.status.state === "closed" || !channel.newest) this.#waiting.delete(channel);
@@ -105,6 +113,13 @@ export class StateLane {
     for (const channel of channels) {
       const sentUs = channel.newest?.sentUs;
       if (sentUs !== undefined && sentUs >= confirmedUs) this.#waiting.add(channel);
+    }
+  }
+
+  #sendDoubles(): void {
+    if (!this.#stream?.doubling || !this.#uplink.free) return;
+    for (const { channel, offset, timeUs, bytes, length } of this.#stream.takeDoubles()) {
+      this.#uplink.add("state", channel, offset, timeUs, bytes.subarray(0, length));
     }
   }
 
@@ -127,6 +142,7 @@ export class StateLane {
     this.#env.afterTurn(() => {
       this.#pumping = false;
       outlet.pump();
+      this.#sendDoubles();
     });
   }
 }

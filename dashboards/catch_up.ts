@@ -36,6 +36,8 @@ export interface CatchUpParts {
   snapshot(topics: Topic[]): void;
   /** Whether the peer can take more now. */
   more(): boolean;
+  /** About how many bytes a batch may have now. */
+  batchBytes(): number;
   /** Resolves when the peer can take more; false when the subscription has ended. */
   ready(): Promise<boolean>;
 }

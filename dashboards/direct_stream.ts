@@ -6,7 +6,7 @@
  */
 import { BatchWriter } from "../protocol/batch.ts";
 import { MAX_MESSAGE_BYTES, MAX_STATE_PAYLOAD_BYTES } from "../protocol/limits.ts";
-import type { StateStream } from "../protocol/state_sender.ts";
+import type { StateStream } from "../protocol/state_stream.ts";
 import { FEED_BATCH_BYTES } from "../hub/feed.ts";
 import type { Flushable, FlushScheduler } from "../hub/flush.ts";
 import type { PatternListener } from "../hub/hub.ts";
@@ -28,6 +28,8 @@ export interface DirectStreamParts {
   missing(topic: Topic, from: number, to: number): void;
   /** Sends a batch, borrowed, on the control lane. */
   send(batch: Uint8Array, samples: number): void;
+  /** Whether the control lane takes more without a queue building up. */
+  roomy(): boolean;
 }
 
 /** One subscription's private stream. */
@@ -43,6 +45,7 @@ export class DirectStream implements PatternListener, Flushable {
     this.#parts = parts;
     this.patterns = parts.patterns;
     this.#stream = parts.outbox.sender.stream(parts.feed, parts.maxHz);
+    this.#stream.doubling = parts.outbox.doubtful;
     this.#events = new BatchWriter({ maxBytes: MAX_MESSAGE_BYTES, feed: parts.feed });
   }
 
@@ -56,6 +59,7 @@ export class DirectStream implements PatternListener, Flushable {
     if (topic.description.deliveryClass === "state" && end - start <= MAX_STATE_PAYLOAD_BYTES) {
       this.#stream.put(topic.id, offset, timeUs, bytes, start, end);
       this.#parts.outbox.mark();
+      if (this.#stream.doubling) this.#mark();
     } else this.#reliable(topic.id, offset, timeUs, bytes, start, end);
   }
 
@@ -90,6 +94,7 @@ export class DirectStream implements PatternListener, Flushable {
   /** Ends it. `deliver`: what the peer is not known to have of state goes out on the control lane. */
   close(deliver: boolean): void {
     this.#parts.outbox.sender.end(this.#stream);
+    this.#stream.doubling = false;
     if (!deliver) return;
     for (const { channel, offset, timeUs, bytes, length } of this.#stream.unconfirmed()) {
       this.#reliable(channel, offset, timeUs, bytes, 0, length);
@@ -97,9 +102,29 @@ export class DirectStream implements PatternListener, Flushable {
     this.flush();
   }
 
-  /** Sends the events that wait. */
+  /** Whether state goes on the control lane too, as far as that takes it, since the state lane may be dead. */
+  doubtful(doubtful: boolean): void {
+    this.#stream.doubling = doubtful;
+    if (doubtful) this.#mark();
+  }
+
+  /** Sends what found no room on the control lane before. */
+  retry(): void {
+    if (this.#stream.doubling) this.flush();
+  }
+
+  /** Sends the events that wait, and what of state goes both ways. */
   flush(): number {
     this.#marked = false;
+    if (this.#stream.doubling && this.#parts.roomy()) {
+      for (const { channel, offset, timeUs, bytes, length } of this.#stream.takeDoubles()) {
+        this.#reliable(channel, offset, timeUs, bytes, 0, length, false);
+      }
+    }
+    return this.#sendBatch();
+  }
+
+  #sendBatch(): number {
     const samples = this.#events.count;
     if (samples === 0) return 0;
     this.#parts.send(this.#events.takeBorrowed(), samples);
@@ -113,15 +138,20 @@ export class DirectStream implements PatternListener, Flushable {
     bytes: Uint8Array,
     start: number,
     end: number,
+    mark = true,
   ): void {
     const writer = this.#events;
     if (!writer.add(channel, offset, timeUs, bytes, start, end)) {
-      this.flush();
+      this.#sendBatch();
       writer.add(channel, offset, timeUs, bytes, start, end);
     } else if (writer.length >= FEED_BATCH_BYTES) {
-      this.flush();
+      this.#sendBatch();
       return;
     }
+    if (mark) this.#mark();
+  }
+
+  #mark(): void {
     if (this.#marked) return;
     this.#marked = true;
     this.#parts.scheduler.mark(this);

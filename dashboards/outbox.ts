@@ -6,7 +6,6 @@
  */
 import { BatchWriter } from "../protocol/batch.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
-import { FEED_BATCH_BYTES } from "../hub/feed.ts";
 import type { PatternListener } from "../hub/hub.ts";
 import { LatestValues } from "../hub/latest_values.ts";
 import type { PatternSet } from "../hub/pattern.ts";
@@ -22,6 +21,8 @@ export interface OutboxWay {
   batch(bytes: Uint8Array, samples: number): void;
   /** Whether the peer can take more now. */
   more(): boolean;
+  /** About how many bytes a batch may have now. */
+  batchBytes(): number;
 }
 
 /** A private, conflating outbox of one subscription. */
@@ -73,6 +74,11 @@ export class Outbox implements PatternListener {
     }
   }
 
+  /** Whether nothing waits but newest values of topics that the peer knows. */
+  get stateOnly(): boolean {
+    return this.#toAnnounce.length === 0 && this.#missed.size === 0;
+  }
+
   /** Whether nothing waits but what the recording has. */
   get empty(): boolean {
     return this.#announced === this.#toAnnounce.length && this.#latest.size === 0;
@@ -94,13 +100,15 @@ export class Outbox implements PatternListener {
       if (samples > 0) out.batch(writer.takeBorrowed(), samples);
     };
     if (!out.more()) return;
+    let atMost = out.batchBytes();
     this.#latest.drainWhile(({ topic, offset, timeUs, bytes, start, end }) => {
       if (!writer.add(topic.id, offset, timeUs, bytes, start, end)) {
         flush();
         writer.add(topic.id, offset, timeUs, bytes, start, end);
       }
-      if (writer.length < FEED_BATCH_BYTES) return true;
+      if (writer.length < atMost) return true;
       flush();
+      atMost = out.batchBytes();
       return out.more();
     });
     flush();

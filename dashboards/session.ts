@@ -54,7 +54,7 @@ export class DashboardSession implements LiveDashboard {
     readonly transport: Transport,
     readonly principal: Principal,
   ) {
-    this.#backlog = new Backlog(transport);
+    this.#backlog = new Backlog(transport, (id) => this.connection.send({ type: "ping", id }));
     this.connection = new Connection(context, transport, {
       name: () => `dashboard session ${this.sessionId}`,
       parse: parseDashboardMessage,
@@ -88,9 +88,23 @@ export class DashboardSession implements LiveDashboard {
     session.refresh(lane.traffic);
   }
 
+  /** All that was sent before the ping has arrived: there may be room for more. */
+  #pong(id: number | undefined): void {
+    if (id === undefined || !this.#opened) return;
+    const nowMs = this.context.liveness.nowMs();
+    this.#backlog.flow.pong(id, nowMs);
+    this.#drain();
+  }
+
+  /** Feeds those who wait for room as far as the line has it. */
+  #drain(): void {
+    for (const subscription of this.#subscriptions.values()) subscription.drain();
+  }
+
   #lookAtBacklog(nowMs: number): void {
+    this.#backlog.flow.look(nowMs);
     for (const subscription of this.#subscriptions.values()) {
-      switch (this.#backlog.look(nowMs, subscription.maxStaleMs)) {
+      switch (this.#backlog.look(nowMs, subscription.maxStaleMs, subscription.overLane)) {
         case "clear":
         case "waiting":
           break;
@@ -100,8 +114,8 @@ export class DashboardSession implements LiveDashboard {
         case "stuck":
           return this.connection.refused();
       }
-      if (subscription.behind) subscription.drain();
     }
+    this.#drain();
   }
 
   #fallBehind(subscription: Subscription): void {
@@ -109,15 +123,20 @@ export class DashboardSession implements LiveDashboard {
     const { record } = this.#opened.session;
     subscription.fallBehind();
     if (!subscription.behind) return;
-    record.event("behind", { subscription: subscription.id, waiting: this.transport.bufferedBytes });
+    record.event("behind", {
+      subscription: subscription.id,
+      waiting: this.transport.bufferedBytes,
+      underWay: this.#backlog.flow.inFlight,
+    });
   }
 
   #control(message: DashboardMessage): void {
     switch (message.type) {
       case "hello":
         return this.#hello(message);
-      case "ping":
       case "pong":
+        return this.#pong(message.id);
+      case "ping":
       case "clock":
       case "bye":
         return this.connection.answer(message);
@@ -170,19 +189,27 @@ export class DashboardSession implements LiveDashboard {
     this.#opened = { session, lane: new LaneSlot({ connection, record, tally, use }) };
     this.sessionId = record.id;
     connection.send(session.welcome({ rights: { read: [...principal.read], write: [...principal.write] } }));
+    this.#backlog.flow.mark(context.liveness.nowMs()); // the round trip of a line on which nothing waits yet
     if (!connection.over) this.#opened.lane.begin();
   }
 
   #useLane(session: OpenSession["session"], lane: StateLane): LaneHandlers {
     const { scheduler } = this.context.feeds;
-    const outbox = new StateOutbox(lane, scheduler, (move) => this.#moved(session, move));
+    const outbox = new StateOutbox(lane, scheduler, {
+      moved: (move) => this.#moved(session, move),
+      doubtful: (doubtful) => {
+        for (const subscription of this.#subscriptions.values()) subscription.doubtful(doubtful);
+      },
+    });
     this.#outbox = outbox;
     return {
       message: (bytes) => outbox.message(bytes),
+      sign: () => outbox.sign(),
       closed: (cause) => {
         const wasUp = outbox.up;
         outbox.close();
         if (this.#outbox === outbox) this.#outbox = undefined;
+        for (const subscription of this.#subscriptions.values()) subscription.moveDown();
         if (wasUp) this.#moved(session, { to: "websocket", cause });
       },
     };
@@ -194,10 +221,8 @@ export class DashboardSession implements LiveDashboard {
     const to = move.to === "webrtc" ? "webrtc" : hasOwnLane(this.transport) ? "datachannel" : "websocket";
     session.moved(to, cause);
     this.connection.send({ type: "moved", to, cause: cause.slice(0, 1000) });
-    for (const subscription of this.#subscriptions.values()) {
-      if (to === "webrtc") subscription.moveUp();
-      else subscription.moveDown();
-    }
+    // there is no way back to take: what is in doubt goes both ways until the lane is gone or answers
+    if (to === "webrtc") { for (const subscription of this.#subscriptions.values()) subscription.moveUp(); }
   }
 
   #subscribe({ session }: OpenSession, request: Message<"subscribe">): void {
@@ -244,7 +269,13 @@ export class DashboardSession implements LiveDashboard {
   #way(): SessionWay | undefined {
     if (!this.#opened) return undefined;
     const { session, lane: { facts } } = this.#opened;
-    const { roundTripMs, sent, lost } = this.#outbox?.sender.health ?? {};
+    const { sent, lost } = this.#outbox?.sender.health ?? {};
+    const { window } = this.#backlog.flow;
+    const roundTripMs = this.#outbox?.up
+      ? this.#outbox.sender.health.roundTripMs
+      : this.#backlog.flow.known
+      ? window.tripMs + window.queueMs
+      : undefined;
     return session.way({
       ...(facts === undefined ? {} : { lane: facts }),
       ...(roundTripMs === undefined ? {} : { roundTripMs }),

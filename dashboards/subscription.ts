@@ -15,6 +15,7 @@ import type { Backlog } from "./backlog.ts";
 import { catchUp, type CatchUpParts } from "./catch_up.ts";
 import type { DashboardContext } from "./context.ts";
 import { DirectStream } from "./direct_stream.ts";
+import { Hold } from "./hold.ts";
 import { readMissed } from "./missed.ts";
 import { Outbox, type OutboxWay } from "./outbox.ts";
 import { type Skipped, Skips } from "./skips.ts";
@@ -60,11 +61,16 @@ export class Subscription implements FeedMember {
   readonly #skips: Skips;
   /** Feed number that the peer was told first; 0 before. */
   #firstFeed = 0;
+  readonly #hold = new Hold();
   #phase: Phase = { at: "catching_up" };
   readonly #way: OutboxWay = {
     announce: (topics) => this.parts.announce(topics),
-    batch: (bytes, samples) => this.#batch(bytes, samples),
+    batch: (bytes, samples) => {
+      this.#batch(bytes, samples);
+      this.parts.backlog.sent(this.#nowMs);
+    },
     more: () => !this.#ended && this.parts.backlog.roomy,
+    batchBytes: () => this.parts.backlog.batchBytes,
   };
 
   constructor(request: Subscribe, readonly parts: SubscriptionParts) {
@@ -86,6 +92,11 @@ export class Subscription implements FeedMember {
   /** Whether it is behind and has an outbox. */
   get behind(): boolean {
     return this.#phase.at === "behind";
+  }
+
+  /** Whether its state takes the state lane. */
+  get overLane(): boolean {
+    return this.#phase.at === "direct";
   }
 
   announce(topics: Topic[]): void {
@@ -114,15 +125,24 @@ export class Subscription implements FeedMember {
     this.#skips.end();
   }
 
-  /** The state lane carries: a live subscription takes to it. */
+  /** The state lane carries: a live subscription takes to it, and one that is behind in newest values alone. */
   moveUp(): void {
     const phase = this.#phase;
-    if (phase.at !== "live") return;
-    this.#leave(phase);
-    this.#goLive(() => {});
+    if (phase.at === "live") {
+      this.#leave(phase);
+      this.#goLive(() => {});
+    } else if (phase.at === "behind" && !phase.reading && phase.outbox.stateOnly) {
+      this.#skips.add(phase.outbox);
+      this.#goLive(() => this.parts.context.hub.unlisten(phase.outbox));
+    }
   }
 
-  /** The state lane does not carry any more: back to the shared feed, with what may be lost sent once more. */
+  /** Whether the state lane is in doubt: then state takes the WebSocket too. */
+  doubtful(doubtful: boolean): void {
+    if (this.#phase.at === "direct") this.#phase.stream.doubtful(doubtful);
+  }
+
+  /** The state lane is gone: back to the shared feed, with what may be lost sent once more. */
   moveDown(): void {
     const phase = this.#phase;
     if (phase.at !== "direct") return;
@@ -143,19 +163,26 @@ export class Subscription implements FeedMember {
     if (phase.at === "live") phase.feed.waiting((sample) => outbox.sample(sample));
     context.hub.listen(outbox);
     this.#phase = { at: "behind", outbox, feed, reading: false };
+    this.#hold.fell(this.#nowMs, this.parts.backlog.flow.window.queued);
     this.parts.send({ type: "subscribed", id: this.id, feed, live: false });
   }
 
-  /** Sends what the outbox holds while the peer can take it, and goes live again when it has caught up. */
+  get #nowMs(): number {
+    return this.parts.context.feeds.scheduler.timers.nowMs();
+  }
+
+  /** Sends what waits while the peer can take it; one that is behind goes live again when it has caught up. */
   drain(): void {
     const phase = this.#phase;
+    if (phase.at === "direct") return phase.stream.retry();
     if (phase.at !== "behind" || !this.parts.backlog.clear) return;
     phase.outbox.drain(this.#way);
+    if (phase.outbox.conflated > 0) this.#hold.busy(this.#nowMs);
     this.#skips.add(phase.outbox);
     phase.outbox.conflated = 0;
     if (phase.reading || !phase.outbox.empty || !this.parts.backlog.clear) return;
-    if (phase.outbox.missedEvents) this.#readMissed(phase);
-    else this.#goLive(() => this.parts.context.hub.unlisten(phase.outbox));
+    if (phase.outbox.missedEvents) return void this.#readMissed(phase);
+    if (this.#hold.over(this.#nowMs)) this.#goLive(() => this.parts.context.hub.unlisten(phase.outbox));
   }
 
   /** Tells the peer what was skipped, when that has changed. */
@@ -236,6 +263,7 @@ export class Subscription implements FeedMember {
       batch: (bytes, samples) => this.#batch(bytes, samples),
       snapshot: (topics) => this.#snapshot(topics),
       more: this.#way.more,
+      batchBytes: this.#way.batchBytes,
       ready: async () => await this.parts.ready() && this.#phase.at !== "ended",
     };
   }
@@ -261,6 +289,7 @@ export class Subscription implements FeedMember {
       feed.join(this);
       this.#phase = { at: "live", feed, skippedAtJoin: feed.skippedByRate };
     }
+    this.#hold.wentLive(this.#nowMs);
   }
 
   /** The newest values go over the lane too: what is on its way on a stalled connection would come late. */
@@ -275,6 +304,7 @@ export class Subscription implements FeedMember {
       defined: (topic) => this.announce([topic]),
       missing: (topic, from, to) => this.missing(topic, from, to),
       send: (batch, samples) => this.#batch(batch, samples),
+      roomy: () => this.parts.backlog.roomy,
     });
     stream.renew(context.hub.listen(stream));
     this.#phase = { at: "direct", stream };

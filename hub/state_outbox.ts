@@ -3,16 +3,15 @@
  *
  * @module
  */
-import type { LaneMove } from "../protocol/lane_health.ts";
-import { type RawLane, StateOutlet } from "../protocol/state_lane.ts";
+import { type OutletOwner, type RawLane, StateOutlet } from "../protocol/state_lane.ts";
 import type { Flushable, FlushScheduler } from "./flush.ts";
 
 /** Sends the newest values over one lane. */
 export class StateOutbox extends StateOutlet implements Flushable {
   #marked = false;
 
-  constructor(lane: RawLane, readonly scheduler: FlushScheduler, moved: (move: LaneMove) => void) {
-    super(lane, scheduler.timers, moved);
+  constructor(lane: RawLane, readonly scheduler: FlushScheduler, owner: OutletOwner) {
+    super(lane, scheduler.timers, owner);
   }
 
   /** Something was put into a stream. */

@@ -41,6 +41,11 @@ const FORGIVEN_AFTER_MS = 60_000;
 const QUIET_TIMEOUTS = 3;
 const MIN_QUIET_MS = 200;
 
+/** With confirmations missing for two round trips, within these bounds in milliseconds, newest values take the other way too. */
+const MIN_DOUBT_MS = 80;
+const MAX_DOUBT_MS = 300;
+const DOUBT_MARGIN_MS = 20;
+
 /** Judges one lane. */
 export class LaneHealth {
   /** Messages sent, and those taken for lost. */
@@ -105,6 +110,26 @@ export class LaneHealth {
   /** For how long confirmations have been missing. */
   silentMs(nowMs: number): number {
     return this.#waitingSinceMs === undefined ? 0 : nowMs - this.#waitingSinceMs;
+  }
+
+  /** Whether it may be dead: what is sent on it should go another way too, until a confirmation comes. */
+  doubtful(nowMs: number): boolean {
+    return this.silentMs(nowMs) >= this.#doubtMs;
+  }
+
+  /** When it will be doubtful unless a confirmation comes; Infinity where it is so already, or none is awaited. */
+  doubtAtMs(nowMs: number): number {
+    if (this.#waitingSinceMs === undefined || this.doubtful(nowMs)) return Infinity;
+    return this.#waitingSinceMs + this.#doubtMs;
+  }
+
+  get #doubtMs(): number {
+    return Math.max(MIN_DOUBT_MS, Math.min(MAX_DOUBT_MS, 2 * this.roundTripMs + DOUBT_MARGIN_MS));
+  }
+
+  /** The peer's network stack has answered, if not the peer itself: the path is there, and confirmations should follow. */
+  sign(nowMs: number): void {
+    if (this.#waitingSinceMs !== undefined) this.#waitingSinceMs = nowMs;
   }
 
   /** Whether nothing seems to get through: what is sent now would only be in the way of newer values when it does again. */

@@ -66,23 +66,36 @@ class Alarm {
   }
 }
 
+/** Who uses an outlet. */
+export interface OutletOwner {
+  /** Samples are to take another way from here on. */
+  moved(move: LaneMove): void;
+  /** Whether what goes on the lane should go another way too: it is not in use, or confirmations are missing. */
+  doubtful(doubtful: boolean): void;
+}
+
 /** The sending end: pumps what the sender has onto the lane, and decides when the lane carries. */
 export class StateOutlet {
   readonly sender = new StateSender();
   readonly #alarm: Alarm;
   #open = true;
+  #doubtful = true;
 
   readonly lane: RawLane;
   readonly timers: LaneTimers;
-  readonly moved: (move: LaneMove) => void;
+  readonly owner: OutletOwner;
 
-  /** @param moved Samples are to take another way from here on. */
-  constructor(lane: RawLane, timers: LaneTimers, moved: (move: LaneMove) => void) {
+  constructor(lane: RawLane, timers: LaneTimers, owner: OutletOwner) {
     this.lane = lane;
     this.timers = timers;
-    this.moved = moved;
+    this.owner = owner;
     this.#alarm = new Alarm(timers, () => this.pump());
     this.pump();
+  }
+
+  /** Whether the lane is not to be relied on alone. */
+  get doubtful(): boolean {
+    return this.#doubtful;
   }
 
   /** Whether samples go over the lane. */
@@ -96,7 +109,12 @@ export class StateOutlet {
     const { lane, sender, timers } = this;
     const nowMs = timers.nowMs();
     const move = sender.look(nowMs);
-    if (move) this.moved(move);
+    if (move) this.owner.moved(move);
+    const doubtful = !sender.health.up || sender.health.doubtful(nowMs);
+    if (doubtful !== this.#doubtful) {
+      this.#doubtful = doubtful;
+      this.owner.doubtful(doubtful);
+    }
     while (lane.bufferedBytes <= LANE_FREE_BYTES) {
       const message = sender.next(nowMs);
       if (!message) return this.#alarm.set(Math.max(nowMs + 1, sender.wakeAtMs));
@@ -113,6 +131,13 @@ export class StateOutlet {
   message(bytes: Uint8Array): void {
     if (bytes[0] !== FRAME.confirm) throw wrongKind(bytes, "a confirmation");
     this.sender.confirmed(bytes, this.timers.nowMs());
+    this.pump();
+  }
+
+  /** The peer's network stack has said that something arrived, which is less than a confirmation. */
+  sign(): void {
+    if (!this.#doubtful || !this.#open) return;
+    this.sender.health.sign(this.timers.nowMs());
     this.pump();
   }
 

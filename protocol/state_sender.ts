@@ -9,10 +9,12 @@
  *
  * @module
  */
-import { BatchWriter, FRAME, MAX_RECORD_OVERHEAD_BYTES } from "./batch.ts";
+import { FRAME } from "./batch.ts";
 import { MAX_STATE_PAYLOAD_BYTES, STATE_MESSAGE_BYTES } from "./limits.ts";
+import { type FlowMark, FlowWindow } from "./flow_window.ts";
 import { LaneHealth, type LaneMove } from "./lane_health.ts";
 import { confirmedNumbers, decodeConfirmation } from "./state_frame.ts";
+import { MAX_BYTES, type StateSlot, StateStream } from "./state_stream.ts";
 import { writeVarint } from "./varint.ts";
 
 /** While samples are unconfirmed something goes out this often, in milliseconds: SCTP notices a lost last packet only by what follows it, or after a whole second. */
@@ -21,38 +23,23 @@ export const HEARTBEAT_MS = 40;
 /** A message this many numbers below one that was confirmed later is taken for lost: as many as TCP allows to be overtaken. */
 const OVERTAKEN = 3;
 
-/** Most bytes of a message: one large sample with its headers. */
-const MAX_BYTES = MAX_STATE_PAYLOAD_BYTES + 2 * MAX_RECORD_OVERHEAD_BYTES;
-
 /** With less room than this left, a message is full: a header of a section and one small sample. */
 const LEAST_ROOM_BYTES = 32;
 
 /** Bytes of a section's length: enough for {@link MAX_BYTES}. */
 const LENGTH_BYTES = 2;
 
-/** The newest sample of one channel, and what is known of its way. */
-export interface StateSlot {
-  readonly stream: StateStream;
-  readonly channel: number;
-  offset: number;
-  timeUs: number;
-  /** Payload is `bytes[0, length)`. */
-  bytes: Uint8Array;
-  length: number;
-  /** Waits to be sent. */
-  queued: boolean;
-  /** The receiver has this very sample. */
-  confirmed: boolean;
-  /** Number of the last message that carried a sample of it. */
-  message: number;
-}
-
 /** A given-up message is remembered for so long, in milliseconds, so that a late confirmation still tells the round trip. */
 const REMEMBER_MS = 3_000;
 
+/** What SCTP, DTLS, UDP and IP add to a message, in bytes. */
+const PACKET_BYTES = 90;
+
+/** A message given up for its age may still stand in a queue: it counts as under way for this long, in milliseconds, or until a later one is confirmed. */
+const LINGER_MS = 1_000;
+
 /** A message that is not confirmed. */
-interface UnderWay {
-  sentMs: number;
+interface UnderWay extends FlowMark {
   /** Taken for lost: its samples are on their way again. */
   given: boolean;
   /** false for a heartbeat, which nobody waits for. */
@@ -61,112 +48,28 @@ interface UnderWay {
   offsets: number[];
 }
 
-/** Samples with one feed number; a device has a single stream with feed 0. */
-export class StateStream {
-  /** Samples that a newer one replaced before they were sent, while the stream waited for its turn. */
-  skippedByRate = 0;
-  /** The same while the lane was busy. */
-  conflated = 0;
-  /** Samples that went out, those that went again included. */
-  sent = 0;
-  open = true;
-  readonly writer: BatchWriter;
-  readonly #slots = new Map<number, StateSlot>();
-  #waiting: StateSlot[] = [];
-  #ready: StateSlot[] = [];
-  #head = 0;
-  #turnMs = -Infinity;
-
-  readonly intervalMs: number;
-
-  /** @param intervalMs Shortest time between two turns; a turn has at most one sample of each channel. */
-  constructor(feed: number, intervalMs: number) {
-    this.intervalMs = intervalMs;
-    this.writer = new BatchWriter({ maxBytes: MAX_BYTES, feed });
-  }
-
-  /** Keeps a copy of the newest sample of a channel. */
-  put(
-    channel: number,
-    offset: number,
-    timeUs: number,
-    bytes: Uint8Array,
-    start = 0,
-    end: number = bytes.length,
-  ): void {
-    const length = end - start;
-    let slot = this.#slots.get(channel);
-    if (!slot) {
-      slot = {
-        stream: this,
-        channel,
-        offset,
-        timeUs,
-        bytes: new Uint8Array(Math.max(16, length)),
-        length,
-        queued: false,
-        confirmed: false,
-        message: 0,
-      };
-      this.#slots.set(channel, slot);
-    } else if (slot.bytes.length < length) {
-      slot.bytes = new Uint8Array(length);
-    }
-    slot.bytes.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
-    slot.length = length;
-    slot.offset = offset;
-    slot.timeUs = timeUs;
-    slot.confirmed = false;
-    if (!slot.queued) {
-      slot.queued = true;
-      this.#waiting.push(slot);
-    } else if (this.intervalMs > 0) this.skippedByRate++;
-    else this.conflated++;
-  }
-
-  /** Every newest sample that the receiver is not known to have. */
-  *unconfirmed(): Generator<Readonly<StateSlot>> {
-    for (const slot of this.#slots.values()) if (!slot.confirmed) yield slot;
-  }
-
-  /** When it has something to send: a time not above now, later, or Infinity. */
-  dueMs(): number {
-    if (this.#head < this.#ready.length) return -Infinity;
-    return this.#waiting.length > 0 ? this.#turnMs + this.intervalMs : Infinity;
-  }
-
-  /** The next sample to send, which stays in its place until {@link taken}. */
-  peek(nowMs: number): StateSlot | undefined {
-    if (this.#head >= this.#ready.length) {
-      if (this.#waiting.length === 0 || nowMs < this.#turnMs + this.intervalMs) return undefined;
-      this.#ready = this.#waiting;
-      this.#head = 0;
-      this.#waiting = [];
-      this.#turnMs = nowMs;
-    }
-    return this.#ready[this.#head];
-  }
-
-  /** The sample that `peek` returned is in a message. */
-  taken(slot: StateSlot, message: number): void {
-    this.#head++;
-    this.sent++;
-    slot.queued = false;
-    slot.message = message;
-  }
-
-  /** A message is lost: of its channels those that nothing newer has gone out for are sent again, at once. */
-  again(slot: StateSlot, message: number): boolean {
-    if (slot.message !== message || slot.queued || slot.confirmed) return false;
-    slot.queued = true;
-    this.#ready.push(slot);
-    return true;
-  }
+function underWay(sentMs: number): UnderWay {
+  return {
+    bytes: 0,
+    sentMs,
+    delivered: 0,
+    deliveredMs: 0,
+    easy: true,
+    open: false,
+    given: false,
+    awaited: true,
+    slots: [],
+    offsets: [],
+  };
 }
+
+/** While enough is under way this often is looked whether some of it is old enough to be forgotten, in milliseconds. */
+const RECHECK_MS = 50;
 
 /** Sends the newest values of any number of streams over one lane. */
 export class StateSender {
   readonly health = new LaneHealth();
+  readonly flow = new FlowWindow();
   readonly #streams: StateStream[] = [];
   readonly #underWay = new Map<number, UnderWay>();
   readonly #buffer = new Uint8Array(MAX_BYTES);
@@ -175,8 +78,11 @@ export class StateSender {
   /** No message below this number is awaited or may yet be given up. */
   #live = 1;
   #sentMs = -Infinity;
-  /** When `next` was called last. */
+  /** Given up and still counted as under way. */
+  #lingering: { number: number; one: UnderWay }[] = [];
+  /** When `next` was called last, and whether samples waited then since enough was under way. */
   #askedMs = 0;
+  #blocked = false;
 
   /** Adds a stream. `maxHz`: at most so many samples a second of each channel. */
   stream(feed: number, maxHz?: number): StateStream {
@@ -201,18 +107,23 @@ export class StateSender {
     const confirmation = decodeConfirmation(frame);
     const { highest, heldUs } = confirmation;
     const newest = this.#underWay.get(highest);
-    if (newest) this.health.roundTrip(Math.max(0, nowMs - newest.sentMs - heldUs / 1_000));
+    const heldMs = heldUs / 1_000;
+    if (newest) this.health.roundTrip(Math.max(0, nowMs - newest.sentMs - heldMs));
+    this.#letGo(nowMs, highest - OVERTAKEN);
     let news = 0;
     confirmedNumbers(confirmation, (number) => {
       const one = this.#underWay.get(number);
       if (!one) return;
       news++;
       this.#underWay.delete(number);
+      if (number !== highest) this.flow.arrived(one, nowMs);
       if (!one.given && one.awaited) this.#awaited--;
       one.slots.forEach((slot, i) => {
         if (slot.offset === one.offsets[i]) slot.confirmed = true;
       });
     });
+    // only of the highest is known for how long it was held back; it speaks for the others
+    if (newest) this.flow.acknowledged(newest, nowMs, Math.max(0, nowMs - newest.sentMs - heldMs));
     if (news === 0) return;
     this.#giveUp(nowMs, highest - OVERTAKEN);
     this.health.heard(nowMs, this.#awaited > 0);
@@ -223,14 +134,16 @@ export class StateSender {
     this.#askedMs = nowMs;
     this.#giveUp(nowMs, 0);
     const number = this.#number + 1;
-    const one: UnderWay = { sentMs: nowMs, given: false, awaited: true, slots: [], offsets: [] };
+    this.#letGo(nowMs, 0);
+    const one = underWay(nowMs);
     const start = this.#header(number);
-    const quiet = this.health.quiet(nowMs);
-    const end = quiet ? start : this.#fill(start, number, one, nowMs);
+    const end = this.#holds(nowMs) ? start : this.#fill(start, number, one, nowMs);
     if (end === start) {
       if (!this.#heartbeatDue(nowMs)) return undefined;
       one.awaited = this.#awaited === 0;
     }
+    one.bytes = end + PACKET_BYTES;
+    this.flow.sent(one, nowMs);
     this.#number = number;
     this.#sentMs = nowMs;
     this.#underWay.set(number, one);
@@ -243,8 +156,9 @@ export class StateSender {
 
   /** When to call {@link next} although nothing was put, in milliseconds; never Infinity, since an idle lane is probed. */
   get wakeAtMs(): number {
-    let at = this.#sentMs + this.#heartbeatMs();
+    let at = Math.min(this.#sentMs + this.#heartbeatMs(), this.health.doubtAtMs(this.#askedMs));
     if (this.health.quiet(this.#askedMs)) return at;
+    if (this.#blocked) return Math.min(at, this.#askedMs + RECHECK_MS);
     for (const stream of this.#streams) at = Math.min(at, stream.dueMs());
     const oldest = this.#oldest();
     return oldest ? Math.min(at, oldest.sentMs + this.health.timeoutMs) : at;
@@ -253,6 +167,32 @@ export class StateSender {
   /** Whether the lane should be taken into use or left now; see {@link LaneHealth}. */
   look(nowMs: number): LaneMove | undefined {
     return this.health.look(nowMs);
+  }
+
+  /** Whether samples wait: nothing seems to get through, or enough is under way. */
+  #holds(nowMs: number): boolean {
+    this.#blocked = false;
+    if (this.health.quiet(nowMs)) return true;
+    let due = false;
+    for (const stream of this.#streams) due ||= stream.dueMs() <= nowMs;
+    if (!due) {
+      this.flow.idle();
+      return true;
+    }
+    if (this.flow.room > 0) return false;
+    this.flow.blocked(nowMs);
+    this.#blocked = true;
+    return true;
+  }
+
+  /** What was given up long ago, or below a number that was confirmed, is not under way any more. */
+  #letGo(nowMs: number, below: number): void {
+    if (this.#lingering.length === 0) return;
+    this.#lingering = this.#lingering.filter(({ number, one }) => {
+      if (one.open && number >= below && nowMs - one.sentMs < LINGER_MS) return true;
+      this.flow.lost(one);
+      return false;
+    });
   }
 
   #header(number: number): number {
@@ -328,6 +268,8 @@ export class StateSender {
       one.given = true;
       if (one.awaited) this.#awaited--;
       this.health.lost++;
+      if (number < overtaken) this.flow.lost(one);
+      else this.#lingering.push({ number, one });
       for (const slot of one.slots) if (slot.stream.open) slot.stream.again(slot, number);
     }
     for (const [number, one] of this.#underWay) {

@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import type { RTCDataChannel } from "werift";
 import type { LaneHandlers, StateLane } from "../transport/lane.ts";
 import type { Traffic } from "../transport/transport.ts";
+import { onAcknowledged } from "./retransmission.ts";
 
 /** Label of the data channel that carries the state lane. */
 export const STATE_LABEL = "state";
@@ -27,6 +28,7 @@ export class DataChannelLane implements StateLane {
   /** @param failed The channel is over; whoever owns the peer connection ends it. */
   constructor(readonly channel: RTCDataChannel, readonly failed: (cause: string) => void) {
     channel.onMessage.subscribe((message) => this.#received(message));
+    onAcknowledged(channel.sctp.sctp, () => this.#acknowledged());
     channel.stateChanged.subscribe((state) => {
       if (state === "closing" || state === "closed") this.failed("the peer closed the data channel");
     });
@@ -64,6 +66,11 @@ export class DataChannelLane implements StateLane {
     const handlers = this.#handlers;
     this.#handlers = undefined;
     handlers?.closed(cause);
+  }
+
+  /** Something that was sent has reached the peer's network stack. */
+  #acknowledged(): void {
+    if (this.#open) this.#handlers?.sign?.();
   }
 
   #received(message: string | Buffer): void {

@@ -1,5 +1,5 @@
 /**
- * A shorter retransmission timeout for werift's SCTP.
+ * A shorter retransmission timeout for werift's SCTP, and word of its acknowledgements.
  *
  * werift follows RFC 9260 in never waiting less than a second before it takes silence for loss. When that second is
  * over it sends everything again that is unacknowledged, one packet at first, and new data waits behind it: after a
@@ -45,4 +45,18 @@ export function shortenRetransmission(association: object): void {
       timeoutS = retransmissionTimeoutS(fields, setS);
     },
   });
+}
+
+/**
+ * Has `told` called at each acknowledgement of the peer's SCTP. After a path was away it comes a round trip after the
+ * first packet that got through, whereas confirmations of our own wait for the retransmission timer of the peer's SCTP,
+ * which backs off for seconds. Does nothing to an object of another make.
+ */
+export function onAcknowledged(association: object, told: () => void): void {
+  if (!("onSackReceived" in association) || typeof association.onSackReceived !== "function") return;
+  const former = association.onSackReceived as () => Promise<void>;
+  association.onSackReceived = () => {
+    told();
+    return former();
+  };
 }

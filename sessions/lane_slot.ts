@@ -83,6 +83,7 @@ export class LaneSlot {
     this.#lane = lane;
     return {
       message: (bytes) => connection.guard(() => user.message(bytes)),
+      sign: () => user.sign?.(),
       closed: (cause) => {
         tally.retire(lane.traffic);
         if (this.#lane === lane) this.#lane = undefined;

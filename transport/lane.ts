@@ -27,6 +27,8 @@ export interface StateLane {
 export interface LaneHandlers {
   /** A message; `bytes` is borrowed. */
   message(bytes: Uint8Array): void;
+  /** The peer's network stack has answered, if not the peer itself: less than a message, more than silence. */
+  sign?(): void;
   /** The lane is over, with the cause in words for people. Called exactly once. */
   closed(cause: string): void;
 }

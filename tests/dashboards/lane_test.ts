@@ -150,6 +150,52 @@ Deno.test("a dashboard whose path is cut is back on the line within a second wit
   assertEquals(viewer.moves, ["webrtc", "websocket", "webrtc"]);
 });
 
+Deno.test("while confirmations are missing the newest state takes the line too, before the lane is left", () => {
+  using world = new World();
+  const source = pump(world);
+  const viewer = new Viewer(world, {});
+  viewer.offer();
+  world.timers.advance(100);
+  viewer.lane!.cut = true;
+  const cutAtMs = world.timers.ms;
+  const before = viewer.states.length;
+  for (; viewer.states.length === before; viewer.read()) {
+    source.say("state");
+    world.timers.advance(5);
+    assert(world.timers.ms - cutAtMs <= 150, "nothing on the line after 150 ms");
+  }
+  assertEquals(viewer.moves, ["webrtc"]);
+  assertEquals(viewer.states.at(-1), source.sent.state, "the newest, and nothing that is old");
+  viewer.lane!.cut = false;
+  world.timers.advance(200);
+  viewer.read();
+  const onLine = viewer.line.samples.length;
+  source.say("state");
+  world.timers.advance(50);
+  assertEquals(viewer.overLane.at(-1), source.sent.state);
+  assertEquals(viewer.line.samples.length, onLine, "the lane is enough again");
+});
+
+Deno.test("state on a lane that is silent comes on the line and on the lane as soon as it shows a sign of life", () => {
+  using world = new World();
+  const source = pump(world);
+  const viewer = new Viewer(world, {});
+  viewer.offer();
+  world.timers.advance(100);
+  viewer.lane!.cut = true;
+  for (let ms = 0; ms < 3_000; ms += 20) {
+    source.say("state");
+    world.timers.advance(20);
+    viewer.read();
+    if (ms > 300) assertEquals(viewer.states.at(-1), source.sent.state);
+  }
+  assertEquals(viewer.moves, ["webrtc", "websocket"]);
+  const { traffic, handlers } = viewer.lane!;
+  const before = traffic.bytesOut;
+  handlers.sign!(); // an acknowledgement of the network stack's, and no confirmation yet
+  assert(traffic.bytesOut > before + 10, `${traffic.bytesOut - before} bytes`);
+});
+
 Deno.test("maxHz holds on the lane, and what it leaves out is reported", () => {
   using world = new World();
   const source = pump(world);

@@ -26,7 +26,7 @@ Deno.test("topics are announced before their first sample, and once", () => {
   world.timers.advance(10);
   device.say({ type: "advertise", channels: [state(1, "flow")] });
   const kinds = dashboard.received.map((one) => one.kind === "text" ? one.message.type : one.kind);
-  assertEquals(kinds, ["welcome", "subscribed", "channels", "batch"]);
+  assertEquals(kinds, ["welcome", "ping", "subscribed", "channels", "batch"]);
 });
 
 Deno.test("dashboards with the same subscription share one feed", () => {

@@ -5,7 +5,8 @@ import { ProtocolError } from "../../protocol/errors.ts";
 import { STATE_MESSAGE_BYTES } from "../../protocol/limits.ts";
 import { confirmedNumbers, decodeConfirmation, encodeConfirmation } from "../../protocol/state_frame.ts";
 import { StateReceiver } from "../../protocol/state_receiver.ts";
-import { StateSender, type StateStream } from "../../protocol/state_sender.ts";
+import { StateSender } from "../../protocol/state_sender.ts";
+import type { StateStream } from "../../protocol/state_stream.ts";
 
 const FEED = 7;
 

@@ -1,0 +1,41 @@
+/**
+ * How long one that fell behind waits before it goes live again: not at all where it was busy for once, longer each time
+ * it falls behind soon after, so that a link which carries almost enough does not go to and fro.
+ *
+ * @module
+ */
+
+/** Who falls behind again within this time waits, within these bounds, in milliseconds. */
+const RELAPSE_MS = 5_000;
+const MIN_HOLD_MS = 500;
+const MAX_HOLD_MS = 10_000;
+
+/** Says when a subscription may go live. */
+export class Hold {
+  #liveMs = -Infinity;
+  #busyMs = -Infinity;
+  #holdMs = 0;
+
+  /** It fell behind. `slow`: since the link is too slow, which it will still be in a moment. */
+  fell(nowMs: number, slow: boolean): void {
+    const relapse = nowMs - this.#liveMs < RELAPSE_MS;
+    const least = slow || relapse ? MIN_HOLD_MS : 0;
+    this.#holdMs = Math.min(MAX_HOLD_MS, Math.max(least, relapse ? 2 * this.#holdMs : 0));
+    this.#busyMs = nowMs;
+  }
+
+  /** The link carried less than there was. */
+  busy(nowMs: number): void {
+    this.#busyMs = nowMs;
+  }
+
+  /** Whether it carried all for long enough. */
+  over(nowMs: number): boolean {
+    return nowMs - this.#busyMs >= this.#holdMs;
+  }
+
+  /** It is live; after it was behind, a fall soon after counts as a relapse. */
+  wentLive(nowMs: number): void {
+    if (this.#busyMs > -Infinity) this.#liveMs = nowMs;
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * How many bytes may be under way to a peer: as many as its link carries in a round trip and a little more, judged by
+ * what it says to have received. More would only stand in queues that nobody here sees, the kernel's send buffer and
+ * the link's own, and be old when it arrives. A small relative of BBR: delivery rate times shortest round trip.
+ *
+ * Pure: the owner says what time it is. One serves the state lane, whose messages are confirmed one by one, another a
+ * WebSocket, on which a ping between the messages is answered when all before it has arrived.
+ *
+ * @module
+ */
+
+/** While nothing queues up this much may be under way at least, in bytes: fast links are never held up by guesses. */
+export const EASY_BYTES = 16_384;
+
+/** The least that may be under way on a link that queues, in bytes: three messages of the state lane. */
+const LEAST_BYTES = 3_300;
+
+/** A round trip this far above the shortest says that something queues up, in milliseconds: a busy peer takes as long. */
+const QUEUE_MS = 25;
+
+/** What a receiver may hold its word back, and what its clock and ours may be late, in milliseconds. */
+const WORD_MS = 20;
+
+/** Share by which the window is larger than what the link holds, so that a link that gets faster is noticed. */
+const GAIN = 1.5;
+
+/** The highest rate of so long counts, in milliseconds, once it is past twice that. */
+const RATE_WINDOW_MS = 1_000;
+
+/** The shortest round trip is taken anew after this long, in milliseconds, with little under way for the length of the probe. */
+const TRIP_WINDOW_MS = 10_000;
+const TRIP_PROBE_MS = 200;
+
+/** After this long without anything held back the link is fast enough, in milliseconds. */
+const RELIEVED_MS = 1_000;
+
+/** Something that was sent and will be acknowledged or lost. */
+export interface FlowMark {
+  bytes: number;
+  sentMs: number;
+  /** What had been delivered when it was sent, and when the last of that was. */
+  delivered: number;
+  deliveredMs: number;
+  /** Whether less was under way than would have been let: its rate says nothing of the link's. */
+  easy: boolean;
+  /** Still counted as under way. */
+  open: boolean;
+}
+
+/** The window of one link. */
+export class FlowWindow {
+  /** Bytes that were sent and are neither acknowledged nor lost. */
+  inFlight = 0;
+  #delivered = 0;
+  #deliveredMs = 0;
+  #easy = true;
+  /** Whether the link carries less than is offered; and when more would have been sent last. */
+  #tight = false;
+  #blockedMs = -Infinity;
+  /** Highest rates of this window and the one before, bytes per millisecond. */
+  #rate = 0;
+  #formerRate = 0;
+  #rateSinceMs = 0;
+  #tripMs = Infinity;
+  #tripAtMs = 0;
+  #lastTripMs = 0;
+  /** End of the present probe of the round trip, and the shortest seen in it. */
+  #probeUntilMs = 0;
+  #probedMs = Infinity;
+
+  /** Shortest round trip; Infinity before one was measured. */
+  get tripMs(): number {
+    return this.#tripMs;
+  }
+
+  /** By how much the last round trip was longer than the shortest, in milliseconds. */
+  get queueMs(): number {
+    return this.#tripMs === Infinity ? 0 : Math.max(0, this.#lastTripMs - this.#tripMs);
+  }
+
+  /** Whether more waits on the way than should. */
+  get queued(): boolean {
+    return this.queueMs > 0.25 * this.#tripMs + QUEUE_MS;
+  }
+
+  /** Most bytes that should be under way. */
+  get bytes(): number {
+    if (this.#tripMs === Infinity) return EASY_BYTES;
+    if (this.#probing) return 2 * LEAST_BYTES;
+    const rate = Math.max(this.#rate, this.#formerRate);
+    const window = LEAST_BYTES + rate * (GAIN * this.#tripMs + WORD_MS);
+    return this.#tight ? window : Math.max(EASY_BYTES, 4 * window);
+  }
+
+  /** Bytes that may be sent now. */
+  get room(): number {
+    return this.bytes - this.inFlight;
+  }
+
+  get #probing(): boolean {
+    return this.#probedMs < Infinity;
+  }
+
+  /** `mark.bytes` went out now. */
+  sent(mark: FlowMark, nowMs: number): void {
+    if (this.inFlight === 0) this.#deliveredMs = nowMs;
+    mark.sentMs = nowMs;
+    mark.delivered = this.#delivered;
+    mark.deliveredMs = this.#deliveredMs;
+    mark.easy = this.#easy;
+    mark.open = true;
+    this.inFlight += mark.bytes;
+  }
+
+  /** More would have been sent, had there been room. */
+  blocked(nowMs: number): void {
+    this.#easy = false;
+    this.#blockedMs = nowMs;
+    if (this.queued) this.#tight = true;
+  }
+
+  /** There is room, and nothing to send. */
+  idle(): void {
+    this.#easy = true;
+  }
+
+  /** It has arrived some time ago. */
+  arrived(mark: FlowMark, nowMs: number): void {
+    this.lost(mark);
+    this.#delivered += mark.bytes;
+    this.#deliveredMs = nowMs;
+  }
+
+  /** It has arrived, `tripMs` after it was sent; what the peer held its word back is taken off already. */
+  acknowledged(mark: FlowMark, nowMs: number, tripMs: number): void {
+    this.arrived(mark, nowMs);
+    this.#measureTrip(nowMs, tripMs);
+    if (nowMs - this.#blockedMs > RELIEVED_MS) this.#tight = false;
+    const spanMs = Math.max(1, nowMs - mark.deliveredMs, nowMs - mark.sentMs);
+    this.#measureRate(nowMs, (this.#delivered - mark.delivered) / spanMs, mark.easy);
+  }
+
+  /** It will not arrive, or nobody waits for word of it any more. */
+  lost(mark: FlowMark): void {
+    if (!mark.open) return;
+    mark.open = false;
+    this.inFlight -= mark.bytes;
+  }
+
+  #measureRate(nowMs: number, rate: number, easy: boolean): void {
+    if (nowMs - this.#rateSinceMs > RATE_WINDOW_MS) {
+      this.#formerRate = this.#rate;
+      this.#rate = 0;
+      this.#rateSinceMs = nowMs;
+    }
+    if (easy && rate <= this.#formerRate) return;
+    this.#rate = Math.max(this.#rate, rate);
+  }
+
+  #measureTrip(nowMs: number, tripMs: number): void {
+    this.#lastTripMs = tripMs;
+    const stale = nowMs - this.#tripAtMs > TRIP_WINDOW_MS;
+    if (tripMs <= this.#tripMs || (stale && this.#easy && !this.#probing)) {
+      this.#tripMs = tripMs;
+      this.#tripAtMs = nowMs;
+    } else if (stale) this.#probeTrip(nowMs, tripMs);
+  }
+
+  /** Our own queue hides the round trip: for a moment it is let run dry. */
+  #probeTrip(nowMs: number, tripMs: number): void {
+    if (!this.#probing) {
+      this.#probeUntilMs = nowMs + TRIP_PROBE_MS + this.#tripMs;
+      this.#probedMs = tripMs;
+      return;
+    }
+    this.#probedMs = Math.min(this.#probedMs, tripMs);
+    if (nowMs < this.#probeUntilMs) return;
+    this.#tripMs = this.#probedMs;
+    this.#tripAtMs = nowMs;
+    this.#probedMs = Infinity;
+  }
+}
