@@ -112,7 +112,9 @@ export function seriesResponse(
     ? new Response(new Uint8Array(encodeCbor(body)), {
       headers: { "content-type": "application/cbor", "vary": "accept" },
     })
-    : Response.json(body, { headers: { "vary": "accept" } });
+    : new Response(JSON.stringify(body), {
+      headers: { "content-type": "application/json", "vary": "accept" },
+    });
 }
 
 /** Bytes in base64 (RFC 4648 section 4). */

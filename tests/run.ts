@@ -1,6 +1,6 @@
 /**
- * Runs every test: installs what they need, builds the shipped forms of the gateway, runs the unit tests and
- * then those that start whole programs, and says what ran.
+ * Runs every test: installs what they need, builds the shipped forms of the gateway, runs the unit tests (on Deno,
+ * and on Bun those that name no runtime) and then those that start whole programs, and says what ran.
  *
  * ```sh
  * deno task test                                  # everything
@@ -15,6 +15,7 @@
 import { BUN_VERSION, findBun, linkRuntimes } from "./run/bun.ts";
 import { findNode } from "./run/node.ts";
 import { countJunit, emptyOutcome, type Outcome } from "./run/junit.ts";
+import { runtimeNeutral } from "./run/neutral.ts";
 import { ensurePackages, missingMessage, SYSTEM_PATH } from "./run/packages.ts";
 import { run } from "./run/process.ts";
 import { type Stage, stagesOf, testFiles } from "./run/stages.ts";
@@ -65,22 +66,65 @@ async function build(tasks: string[], env: Record<string, string>): Promise<void
   }
 }
 
-async function runStage(stage: Stage, options: string[], env: Record<string, string>, total: Outcome) {
+/** Runs the tests of `paths` and counts their outcome from the report that the runner writes. */
+async function runTests(
+  name: string,
+  program: string,
+  args: (report: string) => string[],
+  env: Record<string, string>,
+  total: Outcome,
+): Promise<void> {
   const report = await Deno.makeTempFile({ prefix: "tidegate-junit-", suffix: ".xml" });
   try {
-    const args = ["test", "--allow-all", "--quiet", `--junit-path=${report}`, ...options];
-    if (stage.parallel) args.push("--parallel");
     const before = total.failed;
-    const code = await run(Deno.execPath(), [...args, ...stage.paths], { env });
+    const code = await run(program, args(report), { env });
     countJunit(await Deno.readTextFile(report), total);
     if (code !== 0 && total.failed === before) {
       // A file that does not load has no test case in the report.
       total.failed++;
-      total.failures.push(`${stage.name}: deno test ended with code ${code} outside a test`);
+      total.failures.push(`${name}: ended with code ${code} outside a test`);
     }
   } finally {
     await Deno.remove(report);
   }
+}
+
+async function runStage(stage: Stage, options: string[], env: Record<string, string>, total: Outcome) {
+  const parallel = stage.parallel ? ["--parallel"] : [];
+  await runTests(
+    stage.name,
+    Deno.execPath(),
+    (report) => [
+      "test",
+      "--allow-all",
+      "--quiet",
+      `--junit-path=${report}`,
+      ...options,
+      ...parallel,
+      ...stage.paths,
+    ],
+    env,
+    total,
+  );
+}
+
+/** Runs on Bun what names nothing of Deno. */
+async function runOnBun(bun: string, paths: string[], env: Record<string, string>, total: Outcome) {
+  await runTests(
+    "unit tests on Bun",
+    bun,
+    (report) => [
+      "test",
+      "--only-failures",
+      "--reporter=junit",
+      `--reporter-outfile=${report}`,
+      "--preload",
+      "./tests/support/bun_preload.ts",
+      ...paths.map((path) => `./${path}`), // without a folder in front they would be filters
+    ],
+    env,
+    total,
+  );
 }
 
 function summarise(total: Outcome, leftOut: string[]): void {
@@ -124,6 +168,11 @@ async function main(): Promise<number> {
   for (const stage of stages) {
     heading(`${stage.name}: ${stage.paths.length} files`);
     await runStage(stage, request.options, env, total);
+    // Options are for `deno test`.
+    const neutral = stage.needsForms || request.options.length > 0 ? [] : runtimeNeutral(stage.paths);
+    if (neutral.length === 0) continue;
+    heading(`${stage.name} on Bun: ${neutral.length} files`);
+    await runOnBun(bun, neutral, env, total);
   }
   summarise(total, leftOut);
   // What reads the log (CI, people) finds the outcome alone on the last line.

@@ -41,7 +41,7 @@ Deno.test("metrics need a token and show every part's values, those of one name 
 Deno.test("callers cannot make new labels", async () => {
   const t = testApp();
   for (const path of ["/a", "/b", "/v1/topics/x/last", "/v1/topics/y/last"]) await t.operator(path);
-  await t.operator("/healthz", { method: "BREW" });
+  await t.operator("/healthz", { method: "PROPFIND" });
   const text = await (await t.operator("/metrics")).text();
   assertStringIncludes(text, 'route="other",method="GET",status="404"} 2\n');
   assertStringIncludes(text, 'route="/v1/topics/{topic}/last",method="GET",status="404"} 2\n');

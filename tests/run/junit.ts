@@ -1,5 +1,5 @@
 /**
- * Counts the outcome of a test run from the JUnit report that `deno test` writes.
+ * Counts the outcome of a test run from the JUnit report that `deno test` or `bun test` writes.
  *
  * @module
  */
@@ -41,7 +41,7 @@ function verdict(body: string): keyof Counts {
 export function countJunit(xml: string, outcome: Outcome): void {
   const tests = new Set<string>();
   for (const [, tag = "", body = ""] of xml.matchAll(/<testcase( [^>]*?)(?:\/>|>(.*?)<\/testcase>)/gs)) {
-    const file = attribute(tag, "classname");
+    const file = attribute(tag, "classname") || attribute(tag, "file"); // Deno's and Bun's
     const name = attribute(tag, "name");
     const isStep = name.split(" > ").some((_, i, parts) =>
       i > 0 && tests.has(`${file}: ${parts.slice(0, i).join(" > ")}`)
