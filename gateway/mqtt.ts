@@ -124,6 +124,9 @@ function* bridgeMetrics(status: BridgeStatus): Generator<MetricValue> {
   yield value("connections_total", "Connections made.", "counter", status.connections);
   yield value("events_total", "Events that the broker has acknowledged.", "counter", status.eventsDelivered);
   yield value("events_lost_total", "Events that the broker will never get.", "counter", status.eventsLost);
+  if (status.spooledBytes !== undefined) {
+    yield value("spool_bytes", "Events that wait for the broker, in bytes.", "gauge", status.spooledBytes);
+  }
   yield value("states_total", "Values of state topics sent.", "counter", status.statesSent);
   yield value(
     "states_conflated_total",

@@ -36,6 +36,8 @@ export interface BridgeStatus {
   eventsLost: number;
   underWay: number;
   draining: boolean;
+  /** Bytes that wait for the broker, where there is a limit for them. */
+  spooledBytes?: number;
   statesSent: number;
   statesConflated: number;
 }
@@ -153,6 +155,9 @@ export class Bridge {
       eventsLost: this.#losses.total,
       underWay: sum(({ events }) => events?.underWay),
       draining: this.#lanes.some(({ events }) => events?.draining),
+      ...(this.#config.spoolMaxBytes === undefined ? {} : {
+        spooledBytes: sum(({ events }) => events?.spooledBytes),
+      }),
       statesSent: sum(({ states }) => states?.sent),
       statesConflated: sum(({ states }) => states?.conflated),
     };
@@ -188,13 +193,14 @@ export class Bridge {
     });
     if (rule.class === "state") return { out, states, events: undefined };
     const name = `mqtt ${this.name} ${rule.filter}`;
-    const { drainPerSecond, spoolMaxAgeS } = this.#config;
+    const { drainPerSecond, spoolMaxAgeS, spoolMaxBytes } = this.#config;
     const events = new EventLane({
       hub,
       reader,
       patterns,
       drainPerSecond,
       ...(spoolMaxAgeS === undefined ? {} : { maxAgeMs: spoolMaxAgeS * 1_000 }),
+      ...(spoolMaxBytes === undefined ? {} : { maxBytes: spoolMaxBytes }),
       cursors: new Cursors(
         name,
         cursors,

@@ -98,6 +98,8 @@ export const bridgeSchema = z.strictObject({
   drainPerSecond: z.int().min(1).max(1_000_000).default(20_000),
   /** Events older than this are not sent any more; without, what the recording still has is. */
   spoolMaxAgeS: seconds(1, 315_360_000).optional(),
+  /** When more than this waits for the broker the oldest events of the rule go; without, the recording's limits hold. */
+  spoolMaxBytes: z.int().min(65_536).max(Number.MAX_SAFE_INTEGER).optional(),
   /** Discovery for Home Assistant under this prefix. */
   homeAssistant: z.union([z.boolean(), checked(patternProblem)]).default(false),
   /** Makes the gateway a Sparkplug edge node on this broker, over a connection of its own. */

@@ -16,6 +16,8 @@ import type { BorrowedSample } from "../../hub/sample.ts";
 import type { Topic } from "../../hub/topic.ts";
 import type { Cursors } from "./cursors.ts";
 import { EventQueue } from "./event_queue.ts";
+import { Pace } from "./pace.ts";
+import { Spool } from "./spool.ts";
 import { Window } from "./window.ts";
 
 /** Bytes of live events that wait in either queue; beyond, the lane goes on from the recording. */
@@ -26,9 +28,6 @@ const reserve = (size: number) => size >> 3;
 
 /** Largest batch that is read back at a time, in bytes. */
 const BATCH_BYTES = Math.min(65_536, MAX_MESSAGE_BYTES);
-
-/** A pause of the drain is no shorter than this, in milliseconds. */
-const MIN_PAUSE_MS = 5;
 
 /** An event ready to go out; `bytes[start, end)` is lent. */
 export interface OutgoingEvent {
@@ -61,6 +60,8 @@ export interface EventLaneParts {
   drainPerSecond: number;
   /** Older ones are left out; in milliseconds. */
   maxAgeMs?: number;
+  /** When more than this waits for the broker the oldest goes; in bytes. */
+  maxBytes?: number;
   /** Publishes; calls `acked` once the broker has it or has refused it for good, at most once. */
   publish(event: OutgoingEvent, acked: () => void): void;
   lost(lost: LostEvents): void;
@@ -80,6 +81,7 @@ export class EventLane implements PatternListener {
   readonly #live = new EventQueue(MAX_QUEUE_BYTES);
   /** Live events of topics that are being read back: they go behind what is on record. */
   readonly #later = new EventQueue(MAX_QUEUE_BYTES);
+  readonly #spool: Spool | undefined;
   /** Topics that are being read back. */
   #behind: ReadonlySet<number> = new Set();
   #window: Window | undefined;
@@ -89,7 +91,14 @@ export class EventLane implements PatternListener {
   constructor(parts: EventLaneParts) {
     this.#parts = parts;
     this.patterns = parts.patterns;
+    if (parts.maxBytes !== undefined) this.#spool = new Spool(parts.maxBytes);
     for (const topic of parts.hub.listen(this)) this.#known(topic, topic.deliveredOffset);
+    if (this.#spool) this.#addUp(this.#spool).catch((error) => parts.fault(error));
+  }
+
+  /** Bytes that wait for the broker, where there is a limit for them. */
+  get spooledBytes(): number | undefined {
+    return this.#spool?.bytes;
   }
 
   /** Events that were handed over and not acknowledged. */
@@ -108,9 +117,11 @@ export class EventLane implements PatternListener {
   }
 
   sample(sample: BorrowedSample): void {
-    const window = this.#window;
-    if (!window || !this.#takes(sample.topic)) return;
     const { topic } = sample;
+    if (!this.#takes(topic)) return;
+    if (this.#spool) this.#bound(this.#spool, sample);
+    const window = this.#window;
+    if (!window) return;
     if (this.#behind.has(topic.id)) return void this.#later.put(sample);
     if (this.#live.empty && !this.#live.overflowed && !window.full) {
       const { offset, timeUs, bytes, start, end } = sample;
@@ -123,7 +134,7 @@ export class EventLane implements PatternListener {
   /** A broker is there that takes `size` unacknowledged events at a time: sends what it does not have, then what comes. */
   online(size: number): void {
     this.offline();
-    const window = new Window(size, (topic, position) => this.#parts.cursors.passed(topic, position));
+    const window = new Window(size, (topic, position) => this.#passed(topic, position));
     this.#window = window;
     this.#sent = this.#parts.cursors.all();
     this.#run(window).catch((error) => {
@@ -147,6 +158,58 @@ export class EventLane implements PatternListener {
     this.offline();
     this.#parts.hub.unlisten(this);
     this.#parts.cursors.keep();
+  }
+
+  #passed(topic: number, position: Position): void {
+    // Given up meanwhile: the cursor is there already.
+    if (this.#spool?.isGivenUp(topic, position.epoch, position.offset)) return;
+    this.#parts.cursors.passed(topic, position);
+    this.#spool?.passed(topic, position);
+  }
+
+  /** Counts an event for the limit of what waits, and gives up the oldest ones beyond it. */
+  #bound(spool: Spool, { topic, offset, start, end }: BorrowedSample): void {
+    spool.add(topic.id, topic.epoch, offset, end - start);
+    if (spool.bytes > spool.maxBytes) this.#trim(spool);
+  }
+
+  #trim(spool: Spool): void {
+    const { hub, cursors, lost } = this.#parts;
+    const at = (topic: number) => this.#window ? this.#sent.get(topic) : cursors.get(topic);
+    const reached = (topic: number, epoch: string) => {
+      const position = at(topic);
+      return position?.epoch === epoch ? position.offset : 0;
+    };
+    for (const { topic, epoch, from, to } of spool.trim(reached)) {
+      cursors.passed(topic, { epoch, offset: to });
+      lost({ topic: hub.topicById(topic)?.name ?? String(topic), epoch, from, to, reason: "spool_full" });
+    }
+  }
+
+  /** Adds up what earlier runs have left for the broker. */
+  async #addUp(spool: Spool): Promise<void> {
+    const { hub, reader, cursors } = this.#parts;
+    const until = new Map(
+      hub.matching(this.patterns).map(({ id, deliveredOffset }) => [id, deliveredOffset]),
+    );
+    const kept = [...cursors.all()].filter(([id]) => until.has(id));
+    const epochs = new Map(kept.map(([id, { epoch }]) => [id, epoch]));
+    const topics = kept.map(([id, after]) => ({ id, after }));
+    const earlier = new Spool(spool.maxBytes);
+    const batch = new BatchReader();
+    for await (const item of reader.replay({ topics, until, feed: 0, maxBatchBytes: BATCH_BYTES })) {
+      if (item.kind === "epoch") epochs.set(item.topic, item.epoch);
+      if (item.kind !== "batch") continue;
+      batch.open(item.bytes);
+      while (batch.next()) {
+        const position = { epoch: epochs.get(batch.channel) ?? "", offset: batch.sequence };
+        earlier.add(batch.channel, position.epoch, position.offset, batch.end - batch.start);
+      }
+    }
+    spool.precede(earlier);
+    // What went out while this was added up does not wait.
+    for (const [topic, position] of cursors.all()) spool.passed(topic, position);
+    this.#trim(spool);
   }
 
   #takes(topic: Topic): boolean {
@@ -270,6 +333,9 @@ export class EventLane implements PatternListener {
   #replayed(window: Window, topic: Topic, epoch: string, batch: BatchReader): void {
     const { sequence: offset, timeUs } = batch;
     const { maxAgeMs, nowUs } = this.#parts;
+    if (this.#spool?.isGivenUp(topic.id, epoch, offset)) {
+      return this.#skip(window, topic.id, { epoch, offset });
+    }
     if (maxAgeMs !== undefined && timeUs < nowUs() - maxAgeMs * 1_000) {
       this.#skip(window, topic.id, { epoch, offset });
       this.#parts.lost({ topic: topic.name, epoch, from: offset, to: offset, reason: "too_old" });
@@ -302,35 +368,5 @@ export class EventLane implements PatternListener {
       this.delivered++;
       acked();
     });
-  }
-}
-
-/** So many a second, in short runs. */
-class Pace {
-  #left: number;
-  #run: number;
-  #until: number;
-
-  constructor(perSecond: number) {
-    this.#run = Math.max(1, Math.ceil(perSecond / 100));
-    this.#left = this.#run;
-    this.#until = performance.now() + this.#run * 1_000 / perSecond;
-    this.perSecond = perSecond;
-  }
-
-  readonly perSecond: number;
-
-  exhausted(): boolean {
-    return this.#left-- <= 0;
-  }
-
-  async wait(): Promise<void> {
-    const pause = this.#until - performance.now();
-    if (pause > 0) await new Promise((go) => setTimeout(go, Math.max(MIN_PAUSE_MS, pause)));
-    const now = performance.now();
-    // Timers are coarse: what they were late by is made up for, up to one run.
-    const late = Math.min(now - this.#until, this.#run * 1_000 / this.perSecond);
-    this.#until = now - Math.max(0, late) + this.#run * 1_000 / this.perSecond;
-    this.#left = this.#run - 1;
   }
 }

@@ -53,6 +53,7 @@ const WORDS: Readonly<Record<string, string>> = {
   retention: "the recording's limits removed them before the broker was back",
   overload: "they were not recorded",
   epoch: "they were recorded by another database",
+  spool_full: "more than spoolMaxBytes waited",
   too_old: "they are older than spoolMaxAgeS",
   lost_by_device: "their device lost them",
   undecodable: "they are not what their topic's encoding says",

@@ -1,48 +1,10 @@
 /** The bridge to brokers outside, against mosquitto. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { eachForm, uniqueName } from "../support/each_form.ts";
-import { type GatewayProcess, runCommand } from "../support/gateway_process.ts";
-import { operator } from "../support/operator.ts";
-import { DevicePeer } from "../support/peer.ts";
+import { runCommand } from "../support/gateway_process.ts";
+import { assertComplete, bridges, eventDevice, INDEPENDENT, numbersIn, sendEvents } from "./event_device.ts";
 import { notReady, ready } from "./readiness.ts";
 import { DURABLE, MosquittoBroker, mosquittoPub, MosquittoSub } from "./mosquitto.ts";
-
-const bridges = (...configs: object[]) => ["--mqtt-bridges", JSON.stringify(configs)];
-
-/** A device with an event channel and a state channel. */
-async function eventDevice(gateway: GatewayProcess, name: string): Promise<DevicePeer> {
-  const device = await DevicePeer.connect(gateway, await operator.addDevice(gateway, name));
-  await device.advertise(
-    { channel: 1, topic: "event", encoding: "utf8", class: "event" },
-    { channel: 2, topic: "level", encoding: "f64", unit: "bar" },
-    { channel: 3, topic: "target", encoding: "f64", writable: true },
-  );
-  return device;
-}
-
-/** A subscriber whose session the broker keeps while it is away. */
-const INDEPENDENT = ["-q", "1", "-c", "-i", "independent", "-V", "5", "-x", "3600"];
-
-/** Sends the events `from` to `to` and waits until they are on disk. */
-async function sendEvents(device: DevicePeer, from: number, to: number): Promise<void> {
-  for (let i = from; i <= to; i++) await device.publish(1, String(i));
-  await device.until(() => (device.acked.get(1) ?? 0) >= to, `events up to ${to} on disk`);
-}
-
-/** Event numbers that a subscriber got, in order. */
-function numbersIn(sub: MosquittoSub, name: string): number[] {
-  return sub.lines.filter((line) => line.includes(`/${name}/event `)).map((line) =>
-    Number(line.split(" ")[1])
-  );
-}
-
-/** Fails unless every number from 1 to `to` is there, each first time in order; returns how many came again. */
-function assertComplete(numbers: number[], to: number): number {
-  const seen = new Set<number>();
-  const first = numbers.filter((n) => !seen.has(n) && seen.add(n));
-  assertEquals(first, Array.from({ length: to }, (_, i) => i + 1));
-  return numbers.length - first.length;
-}
 
 eachForm(({ form, alone }) => {
   for (const version of [4, 5]) {

@@ -7,8 +7,8 @@ import type { GatewayProcess } from "../support/gateway_process.ts";
 import { request } from "../support/operator.ts";
 
 /** Waits until `/readyz` says this. */
-export async function notReady(gateway: GatewayProcess, pattern: string): Promise<void> {
-  await poll(gateway, (status, text) => status === 503 && new RegExp(pattern).test(text), pattern);
+export async function notReady(gateway: GatewayProcess, pattern: string, withinMs?: number): Promise<void> {
+  await poll(gateway, (status, text) => status === 503 && new RegExp(pattern).test(text), pattern, withinMs);
 }
 
 /** Waits until the gateway is ready. */
@@ -20,8 +20,9 @@ async function poll(
   gateway: GatewayProcess,
   wanted: (status: number, text: string) => boolean,
   what: string,
+  withinMs = 10_000,
 ): Promise<void> {
-  const until = Date.now() + 10_000;
+  const until = Date.now() + withinMs;
   let last = "";
   while (Date.now() < until) {
     const { status, body } = await request(gateway, "GET", "/readyz");
