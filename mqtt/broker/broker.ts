@@ -70,6 +70,16 @@ export class EmbeddedBroker {
       connectTimeout: CONNECT_TIMEOUT_MS,
       drainTimeout: DRAIN_TIMEOUT_MS,
       maxClientsIdLength: 256,
+      preConnect: (_client, packet, done) => {
+        // A session that outlives its connection would be one that the hub knows nothing of: its subscriptions would
+        // bring nothing after a reconnect, and what is not acknowledged would gather in memory. CONNACK says that
+        // there is none, so that the client subscribes again.
+        if (!packet.clean) {
+          this.#context.counters.add("mqtt_broker", "session_not_kept");
+          packet.clean = true;
+        }
+        done(null, true);
+      },
       authenticate: (client, user, password, done) => this.#authenticate(client, user, password, done),
       authorizePublish: (client, packet, done) => this.#received(client, packet, done),
       authorizeSubscribe: (client, subscription, done) =>

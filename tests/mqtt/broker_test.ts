@@ -51,6 +51,27 @@ eachForm(({ test, alone }) => {
     assertEquals(session?.["endReason"], "normal");
   });
 
+  test("a flood at QoS 0 is on record whole, and what a dashboard is spared is counted", async (gateway) => {
+    const messages = 20_000;
+    const name = uniqueName("mq");
+    const login = { port: gateway.mqttPort, user: name, password: await operator.addDevice(gateway, name) };
+    const dashboard = await DashboardPeer.connect(gateway, gateway.token);
+    await dashboard.subscribe([`${name}/flood`]);
+    const lines = Array.from({ length: messages }, (_, i) => `${i + 1}\n`).join("");
+    assertEquals((await mosquittoPub(login, `${name}/flood`, { lines })).code, 0);
+    await dashboard.expectValue(`${name}/flood`, String(messages));
+    const seen = dashboard.samples.filter(({ topic }) => topic === `${name}/flood`).length;
+    const spared = await dashboard.until(() => {
+      const skipped = dashboard.inbox.findLast((message) => message.type === "skipped");
+      const told = skipped?.counts["conflated"] ?? 0;
+      return seen + told >= messages ? { told } : undefined;
+    }, `${messages - seen} samples to be told as skipped`);
+    assertEquals(seen + spared.told, messages);
+    const topic = encodeURIComponent(`${name}/flood`);
+    const { total } = await operator.get(gateway, `/v1/topics/${topic}/history?maxPoints=10`);
+    assertEquals(total, messages);
+  });
+
   test("a topic that was made for another broker becomes a channel of the device", async (gateway) => {
     const name = uniqueName("mq");
     const login = { port: gateway.mqttPort, user: name, password: await operator.addDevice(gateway, name) };
@@ -152,6 +173,32 @@ eachForm(({ test, alone }) => {
       () => dashboard.samples.some((one) => text(one.payload).includes('"reason":"connection_lost"')),
       "that the device is offline",
     );
+  });
+
+  test("a client that asks for a persistent session is told that there is none, and subscribes again", async (gateway) => {
+    const name = uniqueName("mq");
+    const password = await operator.addDevice(gateway, name);
+    for (let time = 1; time <= 2; time++) {
+      const client = mqtt.connect(`mqtt://127.0.0.1:${gateway.mqttPort}`, {
+        username: name,
+        password,
+        clientId: `lasting-${name}`,
+        clean: false,
+        reconnectPeriod: 0,
+      });
+      const present = await new Promise((told) =>
+        client.on("connect", (packet) => told(packet.sessionPresent))
+      );
+      assertEquals(present, false);
+      const received = new Promise<string>((told) =>
+        client.on("message", (_, payload) => told(String(payload)))
+      );
+      await client.subscribeAsync(`tidegate/+/${name}/reading`, { qos: 1 });
+      await client.publishAsync(`${name}/reading`, String(time), { qos: 1 });
+      // The second time the retained value of the first comes before.
+      assertEquals(await received, "1");
+      await client.endAsync();
+    }
   });
 
   alone(

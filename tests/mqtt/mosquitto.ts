@@ -29,19 +29,25 @@ function loginArgs({ port, user, password, args = [] }: MosquittoLogin): string[
   ];
 }
 
-/** Publishes one message with mosquitto_pub; returns its exit code and what it said. */
+/** Publishes one message with mosquitto_pub, or each of several lines; returns its exit code and what it said. */
 export async function mosquittoPub(
   login: MosquittoLogin,
   topic: string,
-  message: string,
+  message: string | { lines: string },
 ): Promise<{ code: number; said: string }> {
-  const { code, stderr } = await new Deno.Command("mosquitto_pub", {
-    args: [...loginArgs(login), "-t", topic, "-m", message],
-    stdin: "null",
+  const child = new Deno.Command("mosquitto_pub", {
+    args: [...loginArgs(login), "-t", topic, ...(typeof message === "string" ? ["-m", message] : ["-l"])],
+    stdin: typeof message === "string" ? "null" : "piped",
     stderr: "piped",
     stdout: "null",
     signal: AbortSignal.timeout(DEADLINE_MS),
-  }).output();
+  }).spawn();
+  if (typeof message !== "string") {
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(message.lines));
+    await writer.close();
+  }
+  const { code, stderr } = await child.output();
   return { code, said: new TextDecoder().decode(stderr) };
 }
 
