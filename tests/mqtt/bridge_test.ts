@@ -1,5 +1,5 @@
 /** The bridge to brokers outside, against mosquitto. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { eachForm, uniqueName } from "../support/each_form.ts";
 import { runCommand } from "../support/gateway_process.ts";
 import { assertComplete, bridges, eventDevice, INDEPENDENT, numbersIn, sendEvents } from "./event_device.ts";
@@ -133,6 +133,12 @@ eachForm(({ form, alone }) => {
     await notReady(gateway, "wrong user name or password|not authorised");
     assertStringIncludes(gateway.diagnosis(), "MQTT bridge locked: ");
     assert(!gateway.diagnosis().includes("wrong@"), "the password is in the log");
+    if (form.name.includes("source")) {
+      const args = ["doctor", "--data", await Deno.makeTempDir(), "--listen", "127.0.0.1:0"];
+      const doctor = await runCommand(form, [...args, ...bridges({ name: "locked", url })]);
+      assertMatch(doctor.stdout, /wrong user name or password|not authorised/);
+      assert(!doctor.stdout.includes("wrong@"), "doctor prints the password");
+    }
     const right = await start({ args: bridges({ url: `mqtt://gw:right@127.0.0.1:${broker.port}` }) });
     await ready(right);
   });

@@ -25,7 +25,8 @@ eachForm(({ form, alone }) => {
     const gateway = await start({ args });
     const name = uniqueName("dev");
     const device = await eventDevice(gateway, name);
-    const login = { port: broker.port, args: INDEPENDENT.map((arg) => arg === "1" ? "2" : arg) };
+    // In MQTT 5 mosquitto_sub 2.0 gives up at QoS 2 with a protocol error of its own.
+    const login = { port: broker.port, args: ["-q", "2", "-c", "-i", "independent", "-V", "311"] };
     await using sub = await MosquittoSub.start(login, `tidegate/gw/${name}/event`);
     await sendEvents(device, 1, 300);
     await sub.until((line) => line.endsWith("/event 300"));
@@ -116,7 +117,7 @@ eachForm(({ form, alone }) => {
   });
 
   alone("a broker killed under load gets every event that it had not passed on", async (start) => {
-    const rounds = SOAK ? 100 : 3;
+    const rounds = SOAK ? 100 : 2;
     // What it has acknowledged it has handed to its subscriber's socket, which outlives it; the session is on disk.
     await using broker = await MosquittoBroker.start([
       ...DURABLE,

@@ -100,14 +100,23 @@ eachForm(({ form, alone }) => {
       gateway,
       "stranger[^;]*did not accept the client's certificate|stranger[^;]*the connection was cut",
     );
+    for (
+      const words of ["not signed by an authority that is trusted", "the broker's certificate has expired"]
+    ) {
+      assertStringIncludes(gateway.diagnosis(), words);
+    }
     const doctor = await runCommand(form, [
       "doctor",
       "--data",
       await Deno.makeTempDir(),
       "--listen",
       "127.0.0.1:0",
-      ...bridges({ name: "expired", url: old.url, caFile: old.paths.ca, ...own }),
+      ...bridges(
+        { name: "expired", url: old.url, caFile: old.paths.ca, ...own },
+        { name: "wrong-ca", url, caFile: paths.otherCa, ...own },
+      ),
     ]);
     assertStringIncludes(doctor.stdout, "the broker's certificate has expired");
+    assertStringIncludes(doctor.stdout, "not signed by an authority that is trusted");
   });
 });
