@@ -244,7 +244,7 @@ export class Bridge {
     }
   }
 
-  #online({ client, publisher, receiveMaximum }: Connected): void {
+  #online({ client, publisher, receiveMaximum, sessionPresent }: Connected): void {
     this.#client = client;
     this.#publisher = publisher;
     const { tree } = this.#context;
@@ -263,7 +263,10 @@ export class Bridge {
     }
     client.publish(tree.statusTopic, "online", { qos: receiveMaximum > 1 ? 1 : 0, retain: true });
     // One place is left for the birth; what needs no acknowledgement does not count.
-    const window = Math.max(1, Math.min(this.#config.window, receiveMaximum - 1, MAX_UNANSWERED));
+    const exactly = this.#lanes.some(({ out }) => out.rule.eventQos === 2);
+    if (exactly && sessionPresent) publisher.releaseFormer();
+    const most = MAX_UNANSWERED[exactly ? 2 : 1];
+    const window = Math.max(1, Math.min(this.#config.window, receiveMaximum - 1, most));
     const acknowledged = this.#lanes.reduce(
       (count, { out, states, events }) =>
         count + (events ? 1 : 0) + (states && out.rule.stateQos === 1 ? 1 : 0),

@@ -11,7 +11,7 @@ import mqtt, {
   type MqttClient,
 } from "mqtt";
 import { certificateDatesProblem } from "./certificate.ts";
-import { FIRST_OWN_ID, LAST_ID, LibraryIds } from "./message_ids.ts";
+import { LibraryIds } from "./message_ids.ts";
 import { Publisher } from "./publisher.ts";
 import { codeInWords, errorInWords, isDistrust } from "./reasons.ts";
 import { tapAnswers } from "./tap.ts";
@@ -71,8 +71,6 @@ export class Link {
   #cutBecause: string | undefined;
   #client: MqttClient | undefined;
   #waits = 0;
-  /** Message ids go on from connection to connection, and begin anywhere. */
-  #lastId = FIRST_OWN_ID + Math.floor(Math.random() * (LAST_ID - FIRST_OWN_ID));
   #timer: ReturnType<typeof setTimeout> | undefined;
   #said = "";
 
@@ -153,7 +151,7 @@ export class Link {
       clearTimeout(deadline);
       // A full window waits for acknowledgements, which a delayed TCP segment would hold up by tens of milliseconds.
       (client.stream as { setNoDelay?: (on: boolean) => void }).setNoDelay?.(true);
-      publisher = new Publisher(client.stream, this.#lastId, connack.properties?.maximumPacketSize);
+      publisher = new Publisher(client.stream, connack.properties?.maximumPacketSize);
       this.#online({
         client,
         publisher,
@@ -173,10 +171,7 @@ export class Link {
       client.end(true);
       client.stream?.destroy();
       client.on("error", () => {});
-      if (publisher) {
-        this.#lastId = publisher.lastId;
-        this.#options.lost();
-      }
+      if (publisher) this.#options.lost();
     }
   }
 

@@ -11,6 +11,12 @@ type IdProvider = NonNullable<IClientOptions["messageIdProvider"]>;
 /** First id of messages that the bridge writes; those below are the library's. */
 export const FIRST_OWN_ID = 1_024;
 
+/**
+ * First id of messages at QoS 1; those from {@link FIRST_OWN_ID} on are for QoS 2. There are few of these, so
+ * that all of them can be released: a broker that kept the session waits for that, whoever used them last.
+ */
+export const FIRST_QOS1_ID = 2_048;
+
 /** Last id that there is. */
 export const LAST_ID = 0xffff;
 

@@ -6,15 +6,15 @@
  * @module
  */
 import { ANSWER } from "./acknowledgements.ts";
-import { FIRST_OWN_ID, LAST_ID } from "./message_ids.ts";
+import { FIRST_OWN_ID, FIRST_QOS1_ID, LAST_ID } from "./message_ids.ts";
 import { type PacketStream, PacketWriter } from "./packet_writer.ts";
 import type { MessageProperties } from "./properties.ts";
 
 /** With more than this waiting for the network states are held back, where newer ones take their place; in bytes. */
 const HIGH_WATER_BYTES = 262_144;
 
-/** Most messages that may be unanswered at a time: one for each id. */
-export const MAX_UNANSWERED = LAST_ID - FIRST_OWN_ID;
+/** Most messages that may be unanswered at a time, by quality of service: one for each id. */
+export const MAX_UNANSWERED = { 1: LAST_ID - FIRST_QOS1_ID + 1, 2: FIRST_QOS1_ID - FIRST_OWN_ID } as const;
 
 /** Fixed headers of MQTT 5 section 2.1. */
 const PUBLISH = 0x30, PUBREL = 0x62;
@@ -45,23 +45,24 @@ export type Settled = (refusal?: number) => void;
 export class Publisher {
   readonly #writer: PacketWriter;
   readonly #unanswered = new Map<number, Settled>();
+  /** Messages at QoS 2 that the broker has received. */
+  readonly #received = new Set<number>();
   #held: Settled[] = [];
   readonly #maxPacketBytes: number;
-  #id: number;
+  readonly #ids = { 1: FIRST_QOS1_ID - 1, 2: FIRST_OWN_ID - 1 };
 
-  /**
-   * @param lastId Id after which to go on: a broker that kept the session may still know those before.
-   * @param maxPacketBytes Largest packet that the broker takes (MQTT 5 section 3.2.2.3.6).
-   */
-  constructor(stream: PacketStream, lastId: number, maxPacketBytes = Infinity) {
+  /** @param maxPacketBytes Largest packet that the broker takes (MQTT 5 section 3.2.2.3.6). */
+  constructor(stream: PacketStream, maxPacketBytes = Infinity) {
     this.#writer = new PacketWriter(stream);
-    this.#id = lastId;
     this.#maxPacketBytes = maxPacketBytes;
   }
 
-  /** Id that was used last. */
-  get lastId(): number {
-    return this.#id;
+  /**
+   * Releases whatever a former connection has left at QoS 2 in a session that the broker kept. It would take a new
+   * message with such an id for the old one, and the old ones would fill its Receive Maximum for good.
+   */
+  releaseFormer(): void {
+    for (let id = FIRST_OWN_ID; id < FIRST_QOS1_ID; id++) this.#release(id);
   }
 
   /** Whether the network takes more now. */
@@ -79,6 +80,7 @@ export class Publisher {
     const packetBytes = 1 + lengthBytes(size) + size;
     // Sent all the same it would end the connection, and the next one, and so on.
     if (packetBytes > this.#maxPacketBytes) return settled(PACKET_TOO_LARGE);
+    const id = qos === 0 ? 0 : this.#nextId(qos, settled);
     let at = this.#writer.reserve(packetBytes);
     const out = this.#writer.bytes;
     out[at++] = PUBLISH | (qos << 1) | (retain ? RETAIN : 0);
@@ -86,7 +88,6 @@ export class Publisher {
     out.set(topic, at);
     at += topic.length;
     if (qos > 0) {
-      const id = this.#nextId(settled);
       out[at++] = id >> 8;
       out[at++] = id & 0xff;
     }
@@ -95,32 +96,41 @@ export class Publisher {
     if (qos > 0) return;
     if (this.room) return settled();
     this.#held.push(settled);
-    if (this.#held.length === 1) this.#writer.flush(() => this.#release());
+    if (this.#held.length === 1) this.#writer.flush(() => this.#letGo());
   }
 
   /** The broker answered. */
   answered(type: number, id: number, code: number): void {
     if (type === ANSWER.pubrec && code < 128) {
-      const at = this.#writer.reserve(4);
-      this.#writer.bytes.set([PUBREL, 2, id >> 8, id & 0xff], at);
-      return;
+      this.#received.add(id);
+      return this.#release(id);
     }
+    // The end of a former message, which had the same id.
+    if (type === ANSWER.pubcomp && !this.#received.delete(id)) return;
     const settled = this.#unanswered.get(id);
     this.#unanswered.delete(id);
     if (code >= 128 && type !== ANSWER.pubcomp) settled?.(code);
     else settled?.();
   }
 
-  #nextId(settled: Settled): number {
-    if (this.#unanswered.size > MAX_UNANSWERED) {
-      throw new Error("more messages are under way than there are ids");
+  #nextId(qos: 1 | 2, settled: Settled): number {
+    const [first, last] = qos === 1 ? [FIRST_QOS1_ID, LAST_ID] : [FIRST_OWN_ID, FIRST_QOS1_ID - 1];
+    for (let tries = MAX_UNANSWERED[qos]; tries > 0; tries--) {
+      const id = this.#ids[qos] >= last ? first : this.#ids[qos] + 1;
+      this.#ids[qos] = id;
+      if (this.#unanswered.has(id)) continue;
+      this.#unanswered.set(id, settled);
+      return id;
     }
-    do this.#id = this.#id >= LAST_ID ? FIRST_OWN_ID : this.#id + 1; while (this.#unanswered.has(this.#id));
-    this.#unanswered.set(this.#id, settled);
-    return this.#id;
+    throw new Error(`more than ${MAX_UNANSWERED[qos]} messages are under way at QoS ${qos}`);
   }
 
-  #release(): void {
+  #release(id: number): void {
+    const at = this.#writer.reserve(4);
+    this.#writer.bytes.set([PUBREL, 2, id >> 8, id & 0xff], at);
+  }
+
+  #letGo(): void {
     const held = this.#held;
     this.#held = [];
     for (const settled of held) settled();

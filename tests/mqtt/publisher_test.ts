@@ -85,7 +85,7 @@ function message(more: Partial<Message>): Message {
 Deno.test("a message is what the library reads as one, in both versions and at each quality of service", async () => {
   for (const version of [4, 5] as const) {
     const sink = new Sink();
-    const publisher = new Publisher(sink, 2_000);
+    const publisher = new Publisher(sink);
     const large = new Uint8Array(200_000).fill(7);
     const props = version === 5 ? properties : undefined;
     publisher.publish(message({ properties: props, retain: true }), () => {});
@@ -99,7 +99,7 @@ Deno.test("a message is what the library reads as one, in both versions and at e
       ["publish", "tidegate/gw/größe/°C", 1, false],
     ]);
     assertEquals(packets.map((one) => String(one["payload"]).length), [4, 200_000, 4]);
-    assertEquals(packets[2]!["messageId"], 2_001);
+    assertEquals(packets[2]!["messageId"], 2_048);
     if (version === 5) {
       const { contentType, messageExpiryInterval, userProperties } = packets[2]!["properties"] as Record<
         string,
@@ -127,7 +127,7 @@ Deno.test("the properties of any time and offset are as long as they say", () =>
 
 Deno.test("answers settle their messages, a refusal with its code, and QoS 2 takes both steps", async () => {
   const sink = new Sink();
-  const publisher = new Publisher(sink, 2_000);
+  const publisher = new Publisher(sink);
   const told: (number | undefined)[][] = [];
   for (const qos of [1, 1, 2, 2] as const) {
     const at = told.push([]) - 1;
@@ -135,22 +135,23 @@ Deno.test("answers settle their messages, a refusal with its code, and QoS 2 tak
   }
   await turn();
   sink.written.length = 0;
-  publisher.answered(ANSWER.puback, 2_001, 0);
-  publisher.answered(ANSWER.puback, 2_002, 151);
-  publisher.answered(ANSWER.pubrec, 2_003, 16);
-  publisher.answered(ANSWER.pubrec, 2_004, 135);
+  publisher.answered(ANSWER.puback, 2_048, 0);
+  publisher.answered(ANSWER.puback, 2_049, 151);
+  publisher.answered(ANSWER.pubcomp, 1_024, 0); // of a former message
+  publisher.answered(ANSWER.pubrec, 1_024, 16);
+  publisher.answered(ANSWER.pubrec, 1_025, 135);
   assertEquals(told, [[undefined], [151], [], [135]]);
-  publisher.answered(ANSWER.pubcomp, 2_003, 0);
-  publisher.answered(ANSWER.puback, 2_001, 0);
+  publisher.answered(ANSWER.pubcomp, 1_024, 0);
+  publisher.answered(ANSWER.puback, 2_048, 0);
   assertEquals(told, [[undefined], [151], [undefined], [135]]);
   await turn();
-  assertEquals(Buffer.concat(sink.written), Buffer.from([0x62, 2, 2_003 >> 8, 2_003 & 0xff]));
+  assertEquals(Buffer.concat(sink.written), Buffer.from([0x62, 2, 4, 0]));
 });
 
 Deno.test("states wait while the network is full, and one that is too large for the broker is refused", async () => {
   const sink = new Sink();
   sink.hold();
-  const publisher = new Publisher(sink, 2_000, 300_000);
+  const publisher = new Publisher(sink, 300_000);
   const settled: (number | undefined)[] = [];
   const large = { bytes: new Uint8Array(100_000), start: 0, end: 100_000 };
   for (let i = 0; i < 4; i++) publisher.publish(message(large), (refusal) => settled.push(refusal));
