@@ -18,7 +18,7 @@ import { svg } from "./report/svg.ts";
 import { markdown, table } from "./report/table.ts";
 import { GATEWAYS, PEERS } from "./servers.ts";
 import { drain } from "./mqtt/drain.ts";
-import { delay, into, intoBridge, outQos0, outQos1, outQos1Most } from "./mqtt/flows.ts";
+import { delay, into, intoBridge, outQos0, outQos1 } from "./mqtt/flows.ts";
 import { coldStart } from "./workloads/cold_start.ts";
 import { dashboards, sizes, topics } from "./workloads/curves.ts";
 import { heavy, latency, light, saturation } from "./workloads/fan_out.ts";
@@ -46,7 +46,6 @@ const WORKLOADS: Record<string, (effort: Effort) => Promise<Row[]>> = {
 const MQTT: typeof WORKLOADS = {
   "mqtt-out-0": outQos0,
   "mqtt-out-1": outQos1,
-  "mqtt-out-most": outQos1Most,
   "mqtt-in": into,
   "mqtt-in-bridge": intoBridge,
   "mqtt-delay": delay,

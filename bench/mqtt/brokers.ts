@@ -77,12 +77,16 @@ export async function startBridged(
 }
 
 /** The gateway on each runtime with a bridge; the far broker has the generator's core. */
-export function bridged(protocol: ServerAddress["protocol"], bridge: BridgeSettings): Carrier[] {
+export function bridged(
+  protocol: ServerAddress["protocol"],
+  bridge: BridgeSettings,
+  brokerSettings: string[] = [],
+): Carrier[] {
   return [GATEWAYS.deno, GATEWAYS.bun].map((gateway) => ({
     name: gateway.name,
     ours: true,
     async start() {
-      const broker = await startBroker(LOAD_CORE);
+      const broker = await startBroker(LOAD_CORE, brokerSettings);
       const running = await startBridged(gateway, protocol, broker, bridge);
       await connected(running);
       return {
@@ -109,13 +113,14 @@ export const EMBEDDED: Carrier[] = [GATEWAYS.deno, GATEWAYS.bun].map((gateway) =
 }));
 
 /** Two mosquittos, the first with a bridge to the second. */
-export function mosquittoBridge(qos: 0 | 1): Carrier {
+export function mosquittoBridge(qos: 0 | 1, brokerSettings: string[] = []): Carrier {
   return {
     name: "mosquitto's bridge",
     ours: false,
     async start() {
-      const broker = await startBroker(LOAD_CORE);
+      const broker = await startBroker(LOAD_CORE, brokerSettings);
       const near = await startBroker(SERVER_CORE, [
+        ...brokerSettings,
         "connection bench",
         `address 127.0.0.1:${broker.port}`,
         `topic # out ${qos}`,
