@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { eq, isNull, sql } from "drizzle-orm";
+import { asc, eq, isNull, sql } from "drizzle-orm";
 import { decodeBlock } from "./block.ts";
 import { ChunkReader } from "./chunk.ts";
 import { dropUnfinished } from "./compactor.ts";
@@ -150,7 +150,7 @@ export function loadBoot(
       producer: producers.producer,
       sequence: producers.sequence,
     })
-      .from(producers).all(),
+      .from(producers).orderBy(asc(producers.updatedAt)).all(),
     nextSession: Number(lastSession) + 1,
   };
 }

@@ -9,6 +9,7 @@ import type { Topic } from "../hub/topic.ts";
 import { ChunkReader, ChunkWriter } from "./chunk.ts";
 import type { CommitQueue } from "./commits.ts";
 import type { ProducerPosition } from "./messages.ts";
+import { Producers } from "./producers.ts";
 
 /** A chunk is handed over when it is this full: large enough to compress well and to make commits rare. */
 export const CHUNK_BYTES = 262_144;
@@ -24,9 +25,6 @@ const SPARE_BUFFERS = 8;
 
 /** Only full chunks are handed over while this many are under way: what is gathered meanwhile goes together. */
 const MAX_PARTIAL_UNDER_WAY = 1;
-
-/** Last sequence by topic and producer. */
-type Sequences = Map<number, Map<string, number>>;
 
 /** Why samples were not recorded. */
 export type RecorderDrop = "queue_full" | "write_error" | "refused";
@@ -44,9 +42,9 @@ export class ChunkRecorder implements Recorder {
   #sendQueued = false;
   #topics = new Map<number, Topic>();
   /** What is on disk. */
-  #committedSequences: Sequences = new Map();
+  readonly #committedSequences = new Producers();
   /** What was taken in this run, on disk or on its way. */
-  #accepted: Sequences = new Map();
+  readonly #accepted = new Producers();
   #listeners = new Set<EventCommitted>();
   #lastSent: Promise<void> = Promise.resolve();
   #closed = false;
@@ -61,7 +59,7 @@ export class ChunkRecorder implements Recorder {
   ) {
     this.#maxChunks = Math.max(2, Math.floor(maxQueuedBytes / CHUNK_BYTES));
     for (const { topic, producer, sequence } of producers) {
-      put(this.#committedSequences, topic, producer, sequence);
+      this.#committedSequences.put(topic, producer, sequence);
     }
   }
 
@@ -107,17 +105,17 @@ export class ChunkRecorder implements Recorder {
     }
     // A topic of an earlier run is taken up again without being defined anew.
     if (!this.#topics.has(sample.topic.id)) this.#topics.set(sample.topic.id, sample.topic);
-    put(this.#accepted, sample.topic.id, producer, sequence);
+    this.#accepted.put(sample.topic.id, producer, sequence);
     this.#wantEventSend();
     return true;
   }
 
   lastSequence(topic: Topic, producer: string): number {
-    return this.#committedSequences.get(topic.id)?.get(producer) ?? 0;
+    return this.#committedSequences.get(topic.id, producer) ?? 0;
   }
 
   acceptedSequence(topic: Topic, producer: string): number {
-    return this.#accepted.get(topic.id)?.get(producer) ?? this.lastSequence(topic, producer);
+    return this.#accepted.get(topic.id, producer) ?? this.lastSequence(topic, producer);
   }
 
   async flush(): Promise<void> {
@@ -218,7 +216,7 @@ export class ChunkRecorder implements Recorder {
     while (reader.next()) {
       if (!reader.isEvent) continue;
       const { producer, sequence, offset, timeUs, session, start, end } = reader;
-      put(this.#committedSequences, reader.topic, producer, sequence);
+      this.#committedSequences.put(reader.topic, producer, sequence);
       const topic = this.#topics.get(reader.topic);
       if (!topic) continue;
       const sample: BorrowedSample = { topic, offset, timeUs, session, bytes, start, end };
@@ -234,11 +232,4 @@ export class ChunkRecorder implements Recorder {
       this.log(`a committed event of ${sample.topic.name} was not delivered: ${(error as Error).stack}`);
     }
   }
-}
-
-/** Raises the sequence kept of a producer on a topic. */
-function put(sequences: Sequences, topic: number, producer: string, sequence: number): void {
-  let byProducer = sequences.get(topic);
-  if (!byProducer) sequences.set(topic, byProducer = new Map());
-  if (sequence > (byProducer.get(producer) ?? 0)) byProducer.set(producer, sequence);
 }

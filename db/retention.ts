@@ -7,6 +7,7 @@
 import { and, asc, inArray, isNotNull, lt, lte, sql } from "drizzle-orm";
 import type { StoreLimits } from "./messages.ts";
 import { addToMeta, committedGeneration } from "./meta.ts";
+import { MAX_PRODUCERS_PER_TOPIC } from "./producers.ts";
 import { blocks, META, producers, sessionEvents, sessions, trimmed } from "./schema.ts";
 import { type Connection, transaction } from "./sqlite.ts";
 
@@ -106,6 +107,18 @@ function removeSessions({ db }: Connection, beforeMs: number): number {
   return old.length;
 }
 
+/** Forgets producers that have surely given up: of each topic the last few stay, for as long as they are heard. */
+function forgetProducers({ db, raw }: Connection, nowMs: number): void {
+  db.delete(producers).where(lt(producers.updatedAt, nowMs - PRODUCER_AGE_MS)).run();
+  raw.prepare(`
+    DELETE FROM producers WHERE (topic, producer) IN (
+      SELECT topic, producer FROM (
+        SELECT topic, producer, row_number() OVER (PARTITION BY topic ORDER BY updated_at DESC) AS place
+        FROM producers
+      ) WHERE place > ?
+    )`).run(MAX_PRODUCERS_PER_TOPIC);
+}
+
 /** Removes what is too old or too much, then shortens the file. Yields after each step. */
 export function* trim(connection: Connection, limits: StoreLimits, nowMs: number): Generator<void> {
   if (limits.maxAgeMs > 0) {
@@ -120,7 +133,7 @@ export function* trim(connection: Connection, limits: StoreLimits, nowMs: number
     }
     yield;
   }
-  connection.db.delete(producers).where(lt(producers.updatedAt, nowMs - PRODUCER_AGE_MS)).run();
+  forgetProducers(connection, nowMs);
   yield* shorten(connection, limits);
 }
 

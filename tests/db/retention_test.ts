@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { statSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { MAX_PRODUCERS_PER_TOPIC } from "../../db/producers.ts";
 import { Folder, MODES, replayed, sample, T0, topic } from "./support.ts";
 
 const random = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes));
@@ -124,4 +126,24 @@ Deno.test("events that were never recorded are told as a gap, up to the bound as
   const part = await replayed(store, { topics: [{ id: 1, after: { epoch, offset: 1 } }], until });
   assertEquals(part.samples.map((one) => one.offset), [2, 3]);
   assertEquals(part.told, [{ kind: "gap", topic: 1, epoch, from: 4, to: 5, reason: "overload" }]);
+});
+
+Deno.test("of each topic the producers that were heard last are kept, across runs", async () => {
+  await using folder = new Folder();
+  const store = await folder.open();
+  const made = topic(store, 1, { encoding: "raw", deliveryClass: "event" });
+  const count = MAX_PRODUCERS_PER_TOPIC + 20;
+  for (let i = 1; i <= count; i++) {
+    assert(store.recorder.event(sample(made, T0 + i, random(8)), `run ${i}`, i));
+    await store.recorder.flush();
+  }
+  await store.maintain();
+  await folder.close(store);
+  const file = new DatabaseSync(`${folder.dir}/tidegate.db`);
+  const { rows } = file.prepare("SELECT count(*) AS rows FROM producers").get() as { rows: number };
+  file.close();
+  assertEquals(rows, MAX_PRODUCERS_PER_TOPIC);
+  const again = await folder.open();
+  assertEquals(again.recorder.lastSequence(made, `run ${count}`), count);
+  assertEquals(again.recorder.lastSequence(made, "run 1"), 0);
 });
