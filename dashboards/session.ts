@@ -7,7 +7,7 @@ import { CLOSE } from "../protocol/close_codes.ts";
 import { type DashboardMessage, parseDashboardMessage, type ToDashboard } from "../protocol/control.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { LaneMove } from "../protocol/lane_health.ts";
-import { MAX_SUBSCRIPTIONS } from "../protocol/limits.ts";
+import { MAX_READING, MAX_SUBSCRIPTIONS } from "../protocol/limits.ts";
 import { patternProblem } from "../protocol/topics.ts";
 import type { Principal } from "../hub/access.ts";
 import { StateOutbox } from "../hub/state_outbox.ts";
@@ -23,6 +23,7 @@ import { Backlog } from "./backlog.ts";
 import type { DashboardContext, ResumableDashboard } from "./context.ts";
 import type { LiveDashboard } from "./directory.ts";
 import { Subscription } from "./subscription.ts";
+import { Turns } from "./turns.ts";
 import { answerWrite } from "./write.ts";
 
 type Message<T extends DashboardMessage["type"]> = Extract<DashboardMessage, { type: T }>;
@@ -44,6 +45,8 @@ export class DashboardSession implements LiveDashboard {
   #opened: OpenSession | undefined;
   readonly #backlog: Backlog;
   readonly #announced = new Announced();
+  /** Turns at reading the recording. */
+  readonly #turns = new Turns(MAX_READING);
   readonly #subscriptions = new Map<number, Subscription>();
   #outbox: StateOutbox | undefined;
   #reportedMs = 0;
@@ -260,6 +263,7 @@ export class DashboardSession implements LiveDashboard {
       send: (message) => connection.send(message),
       announce: (topics, epoch) => this.#announce(topics, epoch),
       ready: () => this.#backlog.cleared(),
+      turns: this.#turns,
       failed: (message) => connection.close(CLOSE.internal, message, true),
       refused: () => connection.refused(),
     });

@@ -20,6 +20,7 @@ import { readMissed } from "./missed.ts";
 import { Outbox, type OutboxWay } from "./outbox.ts";
 import { type Skipped, Skips } from "./skips.ts";
 import { costOf, sendSnapshot } from "./snapshot.ts";
+import type { Turns } from "./turns.ts";
 
 type Phase =
   | { at: "catching_up" }
@@ -46,6 +47,8 @@ export interface SubscriptionParts {
   announce(topics: Topic[], epoch?: string): void;
   /** Resolves when the backlog is clear; false when the session is over. */
   ready(): Promise<boolean>;
+  /** The session's turns at reading the recording. */
+  turns: Turns;
   /** Ends the session: it can go on only from a fresh start. */
   failed(message: string): void;
   /** The transport refused a batch: ends the session, which can go on from its positions. */
@@ -206,17 +209,30 @@ export class Subscription implements FeedMember {
     this.#firstFeed = feed;
     const nowUs = context.clock.nowUs();
     const time = from.time !== undefined && from.time < 0 ? Math.max(0, nowUs + from.time) : from.time;
-    catchUp(
-      this.#catchUpParts(feed),
-      time === undefined ? from : { ...from, time },
-      () => this.#goLive(() => {}),
-      (positions) => this.#goOnBehind(feed, positions),
-    )
-      .catch((error) => this.#failed(error));
+    const start = time === undefined ? from : { ...from, time };
+    this.#read(() =>
+      catchUp(
+        this.#catchUpParts(feed),
+        start,
+        () => this.#goLive(() => {}),
+        (positions) => this.#goOnBehind(feed, positions),
+      )
+    );
   }
 
   #newOutbox(feed: number): Outbox {
     return new Outbox(this.#options.patterns, feed, (topic) => this.announce([topic]));
+  }
+
+  /** Reads the recording when its turn has come. */
+  async #read(work: () => Promise<void>): Promise<void> {
+    try {
+      await this.parts.turns.take(async () => {
+        if (!this.#ended) await work();
+      });
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   /** Its topics speak faster than the peer reads the past: from here on it gets what one that is behind gets. */
@@ -332,13 +348,8 @@ export class Subscription implements FeedMember {
     phase.reading = true;
     const { feed, outbox } = phase;
     const { reader } = this.parts.context;
-    try {
-      await readMissed(outbox.takeMissed(), { ...this.#catchUpParts(feed), reader, feed });
-    } catch (error) {
-      this.#failed(error);
-    } finally {
-      phase.reading = false;
-    }
+    await this.#read(() => readMissed(outbox.takeMissed(), { ...this.#catchUpParts(feed), reader, feed }));
+    phase.reading = false;
   }
 
   #batch(bytes: Uint8Array, samples: number): void {

@@ -9,7 +9,12 @@ import { BatchWriter } from "../protocol/batch.ts";
 import { CLOSE } from "../protocol/close_codes.ts";
 import type { ChannelDeclaration, DeviceMessage, ToDevice } from "../protocol/control.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { MAX_MESSAGE_BYTES, MAX_TOPICS_PER_DEVICE } from "../protocol/limits.ts";
+import {
+  MAX_CHANGED_BYTES,
+  MAX_CHANGED_BYTES_PER_SECOND,
+  MAX_MESSAGE_BYTES,
+  MAX_TOPICS_PER_DEVICE,
+} from "../protocol/limits.ts";
 import { inMessages } from "../protocol/split.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Recorder } from "../hub/recording.ts";
@@ -57,7 +62,7 @@ export class Advertising implements DownlinkTarget {
     for (const declaration of declarations) {
       const problem = this.#problem(declaration);
       if (problem === undefined) accepted.push(this.#accept(declaration));
-      else this.#refuse(declaration, problem);
+      else this.#refuse(declaration, ...problem);
     }
     record.event("advertised", { channels: accepted.length, refused: declarations.length - accepted.length });
     for (const text of inMessages("advertised", "channels", accepted)) transmit(text);
@@ -120,11 +125,23 @@ export class Advertising implements DownlinkTarget {
     for (const channel of channels) if (channel.writable) downlink.detach(channel.topic, this);
   }
 
-  #problem(declaration: ChannelDeclaration): string | undefined {
+  /** Code and words of the error that answers the declaration, or undefined. */
+  #problem(declaration: ChannelDeclaration): [code: string, message: string] | undefined {
     const { device, hub } = this.#parts;
     const problem = declarationProblem(device, declaration);
-    if (problem !== undefined || hub.hasRoomFor(`${device}/${declaration.topic}`)) return problem;
-    return `${device} has had ${MAX_TOPICS_PER_DEVICE} topics, the most a device may have; advertise one of those`;
+    if (problem !== undefined) return ["bad_channel", problem];
+    if (!hub.hasRoomFor(`${device}/${declaration.topic}`)) {
+      return [
+        "bad_channel",
+        `${device} has had ${MAX_TOPICS_PER_DEVICE} topics, the most a device may have; advertise one of those`,
+      ];
+    }
+    if (hub.mayDefine(describe(device, declaration))) return undefined;
+    return [
+      "too_many_changes",
+      `${device} has changed its channels by ${MAX_CHANGED_BYTES} bytes, and ${MAX_CHANGED_BYTES_PER_SECOND} a second since; ` +
+      "advertise this one as before, or later",
+    ];
   }
 
   #accept(declaration: ChannelDeclaration): Accepted {
@@ -150,9 +167,9 @@ export class Advertising implements DownlinkTarget {
     return { channel: channel.number, topic: topic.name, ...(reported ? { last } : {}) };
   }
 
-  #refuse({ channel }: ChannelDeclaration, message: string): void {
-    this.#parts.tally.drop("bad_channel");
-    const error: ToDevice = { type: "error", code: "bad_channel", message, ref: { channel } };
+  #refuse({ channel }: ChannelDeclaration, code: string, message: string): void {
+    this.#parts.tally.drop(code);
+    const error: ToDevice = { type: "error", code, message, ref: { channel } };
     this.#parts.transmit(JSON.stringify(error));
   }
 

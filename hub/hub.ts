@@ -8,6 +8,7 @@
  * @module
  */
 import { MAX_TOPICS_PER_DEVICE } from "../protocol/limits.ts";
+import { ChangeBudget } from "./change_budget.ts";
 import type { Counters } from "./counters.ts";
 import { Matches } from "./matches.ts";
 import type { PatternSet } from "./pattern.ts";
@@ -44,13 +45,16 @@ export class Hub {
   #counts = new Map<string, number>();
   #lastId = 0;
   #matches = new Matches<PatternListener>(this.#byName);
+  readonly #changes: ChangeBudget;
   #commits = new Map<Topic, CommitListener>();
   #sample: BorrowedSample | undefined;
 
-  constructor(options: { epoch: string; recorder: Recorder; counters: Counters }) {
+  /** `nowMs` gives milliseconds of a steady clock. */
+  constructor(options: { epoch: string; recorder: Recorder; counters: Counters; nowMs?: () => number }) {
     this.epoch = options.epoch;
     this.#recorder = options.recorder;
     this.#counters = options.counters;
+    this.#changes = new ChangeBudget(options.nowMs);
   }
 
   /** All topics, in the order in which they appeared. */
@@ -88,7 +92,7 @@ export class Hub {
   define(description: TopicDescription): Topic {
     let topic = this.#byName.get(description.name);
     if (topic) {
-      if (JSON.stringify(topic.description) === JSON.stringify(description)) return topic;
+      if (isSame(topic.description, description)) return topic;
       topic.description = description;
     } else {
       topic = new Topic(++this.#lastId, description, this.epoch);
@@ -102,6 +106,13 @@ export class Hub {
   /** Whether `name` is a topic already, or its device may have another one. */
   hasRoomFor(name: string): boolean {
     return this.#byName.has(name) || (this.#counts.get(deviceOf(name)) ?? 0) < MAX_TOPICS_PER_DEVICE;
+  }
+
+  /** Whether the topic is new or unchanged, or its device may change it now; a change that is allowed is counted. */
+  mayDefine(description: TopicDescription): boolean {
+    const known = this.#byName.get(description.name);
+    if (!known || isSame(known.description, description)) return true;
+    return this.#changes.take(deviceOf(description.name), JSON.stringify(description).length);
   }
 
   #add(topic: Topic): void {
@@ -230,6 +241,10 @@ export class Hub {
     }
     for (let i = 0; i < listeners.length; i++) listeners[i]!.sample(sample);
   }
+}
+
+function isSame(a: TopicDescription, b: TopicDescription): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 function deviceOf(topic: string): string {

@@ -41,6 +41,15 @@ export const MAX_CHANNELS = 4_096;
 /** Topics that one device may ever have advertised: they outlive its sessions, in the gateway's memory and on disk. */
 export const MAX_TOPICS_PER_DEVICE = 16_384;
 
+/** Bytes of changed descriptions that a device may advertise at once: 1 KiB for each of {@link MAX_CHANNELS}. */
+export const MAX_CHANGED_BYTES = 4_194_304;
+
+/** Bytes of changed descriptions that a device may advertise per second in the long run: they go to all dashboards and to disk. */
+export const MAX_CHANGED_BYTES_PER_SECOND = 16_384;
+
+/** Subscriptions of one dashboard session that read the recording at a time, the others in turn: each reads pages ahead. */
+export const MAX_READING = 8;
+
 /** Largest channel number a device may choose: a varint of at most three bytes. */
 export const MAX_CHANNEL_NUMBER = 1_048_575;
 

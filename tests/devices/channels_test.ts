@@ -174,3 +174,18 @@ Deno.test("commands that wait are bounded in bytes over all topics, and make roo
     device.say({ type: "result", channel, sequence, ok: true });
   }
 });
+
+Deno.test("a device that changes its channels in a loop is stopped, while what it leaves as it was goes on", () => {
+  using world = new World();
+  const channel = (schema: string) => ({ channel: 1, topic: "rpm", schema });
+  const device = world.openDevice("pump", [channel("0")]);
+  const dashboard = world.openDashboard(["pump/#"]);
+  for (let i = 1; i <= 200; i++) {
+    device.say({ type: "advertise", channels: [channel(`${i}${"x".repeat(32_000)}`)] });
+  }
+  const refused = device.texts("error");
+  assertEquals(refused[0]!.code, "too_many_changes");
+  assertEquals(dashboard.texts("channels").length, 1 + 200 - refused.length);
+  device.say({ type: "advertise", channels: [{ channel: 2, topic: "oil" }] });
+  assertEquals(device.texts("advertised").at(-1)!.channels, [{ channel: 2, topic: "pump/oil" }]);
+});
