@@ -3,16 +3,17 @@
  *
  * @module
  */
-import { BatchReader, FRAME } from "../protocol/batch.ts";
 import { parseToDashboard, type ToDashboard, type Welcome } from "../protocol/control.ts";
 import { RESUME_WITHIN_MS } from "../protocol/limits.ts";
 import { type RawLane, StateInlet } from "../protocol/state_lane.ts";
 import { matchesAny, patternProblem } from "../protocol/topics.ts";
+import { base64 } from "./base64.ts";
 import { type Backoff, DEFAULT_BACKOFF } from "./backoff.ts";
 import { dataChannelDial } from "./data_channel.ts";
 import { endpointUrl, offerUrl, PATHS, subprotocols } from "./endpoint.ts";
-import { type Environment, environment } from "./environment.ts";
+import { type Environment, environment, laneTimers } from "./environment.ts";
 import { ClosedError } from "./errors.ts";
+import { Incoming } from "./incoming.ts";
 import type { ChannelInfo, Sample } from "./sample.ts";
 import type { LaneListener } from "./lane_dialer.ts";
 import { Session } from "./session.ts";
@@ -74,14 +75,10 @@ export function connectDashboard(options: DashboardOptions = {}): Dashboard {
 export class Dashboard implements Disposable {
   readonly #session: Session;
   readonly #writes: Writes;
-  readonly #reader = new BatchReader();
-  readonly #byNumber = new Map<number, ChannelInfo>();
-  readonly #byTopic = new Map<string, ChannelInfo>();
+  readonly #incoming = new Incoming();
   readonly #subscriptions = new Map<number, Subscription>();
-  readonly #feeds = new Map<number, Subscription[]>();
   readonly #onError: ((code: string, message: string) => void) | undefined;
   #rights: Rights | undefined;
-  #epoch = "";
   #resumeWithinMs = RESUME_WITHIN_MS;
   #nextId = 1;
 
@@ -93,7 +90,7 @@ export class Dashboard implements Disposable {
       hello: () => options.client === undefined ? {} : { client: options.client },
       opened: (welcome) => this.#opened(welcome),
       text: (text) => this.#message(parseToDashboard(text)),
-      binary: (bytes) => void this.#batch(bytes),
+      binary: (bytes) => this.#incoming.batch(bytes),
       laneOpened: (lane) => this.#laneOpened(lane, env),
       lost: () => this.#lost(),
       closed: (error) => this.#closed(error),
@@ -121,7 +118,7 @@ export class Dashboard implements Disposable {
 
   /** Topics announced so far, by name. */
   get channels(): ReadonlyMap<string, ChannelInfo> {
-    return this.#byTopic;
+    return this.#incoming.channels;
   }
 
   /** What the token allows; undefined before the first welcome. */
@@ -160,7 +157,7 @@ export class Dashboard implements Disposable {
       unsubscribe: (sub) => this.#withdraw(sub),
     });
     this.#subscriptions.set(subscription.id, subscription);
-    for (const channel of this.#byTopic.values()) {
+    for (const channel of this.channels.values()) {
       if (matchesAny(list, channel.topic)) options.onChannel?.(channel);
     }
     this.#request(subscription);
@@ -199,7 +196,7 @@ export class Dashboard implements Disposable {
   }
 
   #encode(topic: string, value: Value): Uint8Array | undefined {
-    const channel = this.#byTopic.get(topic);
+    const channel = this.channels.get(topic);
     switch (channel?.encoding) {
       case "f32":
       case "f64":
@@ -215,15 +212,13 @@ export class Dashboard implements Disposable {
   #opened(welcome: Welcome): void {
     this.#rights = welcome.rights;
     this.#resumeWithinMs = welcome.limits.resumeWithinMs;
-    // another run of the gateway counts its channels anew; within one the numbers stay
-    if (welcome.epoch !== this.#epoch) this.#byNumber.clear();
-    this.#epoch = welcome.epoch;
+    this.#incoming.opened(welcome.epoch);
     for (const subscription of this.#subscriptions.values()) this.#request(subscription);
     this.#writes.opened();
   }
 
   #lost(): void {
-    this.#feeds.clear();
+    this.#incoming.lost();
     const heardUs = this.#session.lastHeardUs;
     for (const subscription of this.#subscriptions.values()) subscription.detached(heardUs);
     this.#writes.lost();
@@ -242,57 +237,19 @@ export class Dashboard implements Disposable {
 
   #withdraw(subscription: Subscription): void {
     this.#subscriptions.delete(subscription.id);
-    this.#leaveFeed(subscription);
+    this.#incoming.leave(subscription);
     subscription.detached(this.#session.lastHeardUs);
     if (this.#session.open) this.#session.send({ type: "unsubscribe", id: subscription.id });
   }
 
-  #leaveFeed(subscription: Subscription): void {
-    const rest = this.#feeds.get(subscription.feed)?.filter((other) => other !== subscription) ?? [];
-    if (rest.length > 0) this.#feeds.set(subscription.feed, rest);
-    else this.#feeds.delete(subscription.feed);
-  }
-
   #laneOpened(lane: RawLane, env: Environment): LaneListener {
-    const timers = {
-      nowMs: () => env.nowUs() / 1_000,
-      later: (task: () => void, ms: number) => env.timer(task, ms),
-    };
-    const inlet = new StateInlet(lane, timers, (batch) => this.#placeable(batch) && this.#batch(batch));
+    const incoming = this.#incoming;
+    const inlet = new StateInlet(lane, laneTimers(env), (batch) => {
+      if (!incoming.placeable(batch)) return false;
+      incoming.batch(batch);
+      return true;
+    });
     return { message: (bytes) => inlet.message(bytes), closed: () => inlet.close() };
-  }
-
-  /** Whether feed and channels are known; on the lane a batch can overtake what announces them. */
-  #placeable(batch: Uint8Array): boolean {
-    const reader = this.#reader;
-    reader.open(batch);
-    if (!this.#feeds.has(reader.feed)) return false;
-    while (reader.next()) if (!this.#byNumber.has(reader.channel)) return false;
-    return true;
-  }
-
-  /** Hands a batch to its subscriptions; always true. */
-  #batch(bytes: Uint8Array): true {
-    if (bytes[0] === FRAME.ack) return true;
-    const reader = this.#reader;
-    reader.open(bytes);
-    const subscriptions = this.#feeds.get(reader.feed);
-    if (!subscriptions) return true;
-    while (reader.next()) {
-      const known = this.#byNumber.get(reader.channel);
-      if (!known) continue;
-      const { sequence, timeUs, recorded, start, end } = reader;
-      // Another subscription may be reading an earlier run meanwhile: what is live counts in the present one.
-      const channel = recorded || known.epoch === this.#epoch ? known : { ...known, epoch: this.#epoch };
-      for (const subscription of subscriptions) {
-        try {
-          subscription.take(channel, sequence, timeUs, recorded, bytes, start, end);
-        } catch (error) {
-          reportFault(error);
-        }
-      }
-    }
-    return true;
   }
 
   #message(message: ToDashboard | undefined): void {
@@ -323,15 +280,12 @@ export class Dashboard implements Disposable {
   #subscribed(id: number, feed: number, live: boolean): void {
     const subscription = this.#subscriptions.get(id);
     if (!subscription || subscription.paused) return;
-    this.#leaveFeed(subscription);
-    this.#feeds.set(feed, [...this.#feeds.get(feed) ?? [], subscription]);
-    subscription.feed = feed;
+    this.#incoming.join(subscription, feed);
     subscription.live = live;
   }
 
   #announced(channel: ChannelInfo): void {
-    this.#byNumber.set(channel.channel, channel);
-    this.#byTopic.set(channel.topic, channel);
+    this.#incoming.announced(channel);
     this.#each(channel.topic, (subscription) => subscription.options.onChannel?.(channel));
   }
 
@@ -371,12 +325,4 @@ function call(callback: () => void): void {
   } catch (error) {
     reportFault(error);
   }
-}
-
-function base64(bytes: Uint8Array): string {
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 0x8000) {
-    text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
-  }
-  return btoa(text);
 }

@@ -24,14 +24,16 @@ import type { DeviceOptions, DeviceStats } from "./device_options.ts";
 import { Downlink } from "./downlink.ts";
 import { dataChannelDial } from "./data_channel.ts";
 import { endpointUrl, offerUrl, PATHS, subprotocols } from "./endpoint.ts";
-import { type Environment, environment } from "./environment.ts";
+import { type Environment, environment, laneTimers } from "./environment.ts";
 import { ClosedError, RefusedError } from "./errors.ts";
 import { EventLane } from "./event_lane.ts";
+import { KeptEvents } from "./kept_events.ts";
 import type { LaneListener } from "./lane_dialer.ts";
+import { Room } from "./room.ts";
 import { Session } from "./session.ts";
 import { StateLane } from "./state_lane.ts";
 import { reportFault, type Status, type StatusListener } from "./status.ts";
-import type { EventStorage, StoredTopic } from "./storage.ts";
+import type { EventStorage } from "./storage.ts";
 import type { ClientTransport, Dial } from "./transport.ts";
 import { Uplink } from "./uplink.ts";
 import { encoderOf, type Value } from "./value.ts";
@@ -74,12 +76,11 @@ export class Device implements AsyncDisposable {
   readonly #states: StateLane;
   readonly #events: EventLane;
   readonly #downlink: Downlink;
-  #producer: string;
-  #restored: Record<string, StoredTopic> = {};
+  readonly #kept: KeptEvents;
   #maxPayloadBytes = MAX_PAYLOAD_BYTES;
   #epoch: string | undefined;
   #name: string | undefined;
-  #waiting: (() => void)[] = [];
+  readonly #room: Room;
 
   constructor(options: DeviceOptions) {
     if (options.storage && options.overflow === "drop-oldest") {
@@ -88,7 +89,7 @@ export class Device implements AsyncDisposable {
     const env = environment(options.environment);
     this.#options = options;
     this.#env = env;
-    this.#producer = options.producer ?? env.uniqueName();
+    this.#kept = new KeptEvents(options.storage, options.producer, () => env.uniqueName());
     this.#session = new Session({
       hello: () => this.#hello(),
       opened: (welcome, transport) => this.#opened(welcome, transport),
@@ -100,6 +101,11 @@ export class Device implements AsyncDisposable {
       closed: (error) => this.#closed(error),
       enrolled: (device, token) => options.onEnrolled?.(device, token),
     }, { env, dial: this.#dial(), backoff: { ...DEFAULT_BACKOFF, ...options.backoff } });
+    this.#room = new Room(env, {
+      roomy: () => this.#events.roomy && (this.#uplink.free || !this.#uplink.attached),
+      empty: () => this.#events.size === 0,
+      ended: () => this.#session.ended,
+    });
     const toGatewayUs = (localUs: number) => this.#session.clock.toGatewayUs(localUs);
     this.#registry = new ChannelRegistry(
       env,
@@ -113,7 +119,7 @@ export class Device implements AsyncDisposable {
       storage: options.storage,
       restored: options.storage ? this.#restore(options.storage) : Promise.resolve(),
       toGatewayUs,
-      roomMade: () => this.#wake(),
+      roomMade: () => this.#room.changed(),
       failed: (error) => this.#complain(error),
     });
     this.#downlink = new Downlink({
@@ -184,8 +190,7 @@ export class Device implements AsyncDisposable {
     if (record.options.writable) return channel;
     const encode = encoderOf(options.encoding ?? "raw", options.fields);
     if (record.class === "event") {
-      const stored = this.#restored[options.topic];
-      if (stored) this.#refill(record, stored);
+      this.#refill(record);
       this.#events.add(record);
     }
     const publish = (value: Value, { timeUs }: PublishOptions = {}) =>
@@ -200,9 +205,7 @@ export class Device implements AsyncDisposable {
    * @throws {ClosedError} when the connection is closed for good.
    */
   async ready(): Promise<void> {
-    while (!this.#session.ended && !this.#roomy()) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
+    await this.#room.ready();
     this.#assertOpen();
   }
 
@@ -223,7 +226,7 @@ export class Device implements AsyncDisposable {
    */
   async close(options: { drainMs?: number; reason?: string } = {}): Promise<void> {
     this.#uplink.flush();
-    await this.#drained(options.drainMs ?? DEFAULT_DRAIN_MS);
+    await this.#room.drained(options.drainMs ?? DEFAULT_DRAIN_MS);
     this.#session.close(options.reason ?? "closed by the program");
   }
 
@@ -248,16 +251,11 @@ export class Device implements AsyncDisposable {
   async #restore(storage: EventStorage): Promise<void> {
     try {
       await Promise.resolve(); // the constructor ends first: what fails here closes a device that is complete
-      const kept = await storage.load();
-      if (kept) {
-        this.#producer = this.#options.producer ?? kept.producer;
-        this.#restored = kept.topics;
-        for (const record of this.#registry.all()) {
-          const stored = kept.topics[record.options.topic];
-          if (stored && record.class === "event" && !record.options.writable) this.#refill(record, stored);
-        }
+      await this.#kept.load(storage);
+      for (const record of this.#registry.all()) {
+        if (record.class === "event" && !record.options.writable) this.#refill(record);
       }
-      await storage.producer(this.#producer, false);
+      await storage.producer(this.#kept.producer, false);
       if (!this.#session.ended) this.#session.start();
     } catch (error) {
       this.#session.close(`storage: ${error instanceof Error ? error.message : error}`);
@@ -265,15 +263,15 @@ export class Device implements AsyncDisposable {
     }
   }
 
-  #refill(record: ChannelRecord, stored: StoredTopic): void {
-    delete this.#restored[record.options.topic];
-    this.#events.restore(record, stored);
+  #refill(record: ChannelRecord): void {
+    const kept = this.#kept.take(record.options.topic);
+    if (kept) this.#events.restore(record, kept);
   }
 
   #hello(): Record<string, unknown> {
     const { client, enrol, token } = this.#options;
     return {
-      producer: this.#producer,
+      producer: this.#kept.producer,
       clock: "gateway",
       ...(client === undefined ? {} : { client }),
       ...(enrol && token === undefined && !this.#session.hasToken ? { enrol } : {}),
@@ -291,11 +289,7 @@ export class Device implements AsyncDisposable {
   }
 
   #laneOpened(lane: RawLane): LaneListener {
-    const timers = {
-      nowMs: () => this.#env.nowUs() / 1_000,
-      later: (task: () => void, ms: number) => this.#env.timer(task, ms),
-    };
-    const outlet: StateOutlet = new StateOutlet(lane, timers, {
+    const outlet: StateOutlet = new StateOutlet(lane, laneTimers(this.#env), {
       moved: (move) => this.#moved(outlet, move),
       doubtful: (doubtful) => this.#states.doubtful(doubtful),
     });
@@ -321,13 +315,13 @@ export class Device implements AsyncDisposable {
     this.#events.detach();
     this.#states.detach(this.#registry.all(), this.#session.confirmedUs);
     this.#registry.detach();
-    this.#wake();
+    this.#room.changed();
   }
 
   #closed(error: ClosedError): void {
     this.#events.close(error);
     for (const record of [...this.#registry.all()]) this.#registry.remove(record);
-    this.#wake();
+    this.#room.changed();
   }
 
   #publish(
@@ -386,9 +380,8 @@ export class Device implements AsyncDisposable {
 
   /** The gateway has lost what it had confirmed (another database): a new producer counts from 1. */
   #startOver(): void {
-    this.#producer = this.#env.uniqueName();
     this.#events.startOver();
-    void this.#options.storage?.producer(this.#producer, true);
+    this.#kept.startOver();
     this.#session.restart("the gateway does not know this producer's events any more");
   }
 
@@ -414,29 +407,7 @@ export class Device implements AsyncDisposable {
   #pump(): void {
     this.#events.pump();
     this.#states.pump();
-    this.#wake();
-  }
-
-  #roomy(): boolean {
-    return this.#events.roomy && (this.#uplink.free || !this.#uplink.attached);
-  }
-
-  #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
-  }
-
-  async #drained(drainMs: number): Promise<void> {
-    let expired = drainMs <= 0;
-    const stopTimer = this.#env.timer(() => {
-      expired = true;
-      this.#wake();
-    }, drainMs);
-    while (!expired && !this.#session.ended && this.#events.size > 0) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-    stopTimer();
+    this.#room.changed();
   }
 
   #assertOpen(): void {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { LaneTimers } from "../protocol/state_lane.ts";
 import type { PeerConnectionConstructor } from "./rtc_types.ts";
 
 /** The part of the browser's `WebSocket` that the SDK uses. */
@@ -102,5 +103,13 @@ export function environment(overrides: Partial<Environment> = {}): Environment {
     random: overrides.random ?? Math.random,
     uniqueName: overrides.uniqueName ?? randomName,
     onOnline: overrides.onOnline ?? systemOnline,
+  };
+}
+
+/** Time as the state lane takes it. */
+export function laneTimers(env: Environment): LaneTimers {
+  return {
+    nowMs: () => env.nowUs() / 1_000,
+    later: (task, delayMs) => env.timer(task, delayMs),
   };
 }

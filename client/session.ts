@@ -16,11 +16,12 @@ import {
 import { ProtocolError } from "../protocol/errors.ts";
 import type { LaneMove } from "../protocol/lane_health.ts";
 import type { RawLane } from "../protocol/state_lane.ts";
-import { IDLE_TIMEOUT_MS, PING_INTERVAL_MS } from "../protocol/limits.ts";
-import { type Backoff, backoffMs, closeName, mayReconnect } from "./backoff.ts";
-import { GatewayClock } from "./clock.ts";
+import { type Backoff, backoffMs } from "./backoff.ts";
+import type { GatewayClock } from "./clock.ts";
 import type { Environment } from "./environment.ts";
 import { ClosedError } from "./errors.ts";
+import { type Bye, farewell } from "./farewell.ts";
+import { FIRST_EXCHANGE_INTERVAL_MS, Heartbeat } from "./heartbeat.ts";
 import { LaneDialer, type LaneListener } from "./lane_dialer.ts";
 import { type Status, StatusBoard } from "./status.ts";
 import type { ClientTransport, Dial, Lane, TransportKind } from "./transport.ts";
@@ -65,12 +66,6 @@ export const CONNECT_TIMEOUT_MS = 15_000;
 /** A session that was open for this long starts over with the shortest wait; one that was not keeps backing off. */
 export const STABLE_AFTER_MS = 5_000;
 
-/** Clock exchanges right after the welcome, to find one that met no queue on the way. */
-const FIRST_EXCHANGES = 4;
-
-/** Apart by this, in milliseconds, so that they do not queue behind one another. */
-const FIRST_EXCHANGE_INTERVAL_MS = 100;
-
 /** Where a session begins. */
 const BEGINNINGS = {
   websocket: "every session begins on the WebSocket",
@@ -86,9 +81,7 @@ interface Resume {
 /** One session over as many connections as it takes. */
 export class Session {
   readonly board = new StatusBoard();
-  readonly clock = new GatewayClock();
-  /** Everything sent on this connection before this moment of our clock has reached the gateway. */
-  confirmedUs = 0;
+  readonly #heartbeat = new Heartbeat();
   #role: SessionRole;
   #env: Environment;
   #options: SessionOptions;
@@ -100,9 +93,7 @@ export class Session {
   #openedAtUs = 0;
   #helloSent = false;
   #helloAtUs = 0;
-  #lastHeardUs = 0;
-  #exchangesLeft = 0;
-  #bye: { code: number; reason: string; reconnect: boolean } | undefined;
+  #bye: Bye | undefined;
   #stopTimer: () => void = () => {};
   #stopOnline: () => void;
   #lanes: LaneDialer;
@@ -132,6 +123,15 @@ export class Session {
     return this.#welcome !== undefined;
   }
 
+  get clock(): GatewayClock {
+    return this.#heartbeat.clock;
+  }
+
+  /** Everything sent on this connection before this moment of our clock has reached the gateway. */
+  get confirmedUs(): number {
+    return this.#heartbeat.confirmedUs;
+  }
+
   /** Whether an enrolment gave it a token. */
   get hasToken(): boolean {
     return this.#enrolledToken !== undefined;
@@ -148,7 +148,7 @@ export class Session {
 
   /** Gateway time when the gateway was last heard. */
   get lastHeardUs(): number {
-    return this.clock.toGatewayUs(this.#lastHeardUs);
+    return this.clock.toGatewayUs(this.#heartbeat.heardUs);
   }
 
   /** Resolves when the session is open; rejects with {@link ClosedError} when it never will be. */
@@ -222,7 +222,7 @@ export class Session {
       case "clock_reply":
         return this.#clockReply(message.t, message.at);
       case "bye":
-        return this.#byeHeard(message);
+        return void (this.#bye = message);
       case "enrolment":
         // the welcome comes when a person decides, so it will say nothing of the clock; these exchanges do
         this.clock.reset();
@@ -270,7 +270,7 @@ export class Session {
 
   /** Runs a handler; what the gateway broke ends the connection with its close code, and another one is tried. */
   #guarded(handle: () => void): void {
-    this.#lastHeardUs = this.#env.nowUs();
+    this.#heartbeat.heardUs = this.#env.nowUs();
     try {
       handle();
     } catch (error) {
@@ -300,9 +300,8 @@ export class Session {
     if (!this.clock.known) this.clock.exchanged(this.#helloAtUs, welcome.time, nowUs);
     this.#welcome = welcome;
     this.#openedAtUs = nowUs;
-    this.confirmedUs = nowUs;
+    this.#heartbeat.opened(nowUs, welcome.limits);
     this.#resume = { session: welcome.session, token: welcome.resume };
-    this.#exchangesLeft = FIRST_EXCHANGES;
     this.#stopTimer();
     this.#schedule(() => this.#beat(), FIRST_EXCHANGE_INTERVAL_MS);
     this.#way = { transport: transport.kind, cause: BEGINNINGS[transport.kind] };
@@ -349,51 +348,23 @@ export class Session {
   /** Tells whether the peer is still there, and asks for its clock: the answer is a sign of life both ways. */
   #beat(): void {
     const nowUs = this.#env.nowUs();
-    const limits = this.#welcome?.limits;
-    const idleMs = limits?.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
-    const silentMs = (nowUs - this.#lastHeardUs) / 1000;
-    if (silentMs >= idleMs) {
-      return this.#lost(CLOSE.idle.code, `nothing heard for ${Math.round(silentMs)} ms of at most ${idleMs}`);
-    }
+    const silence = this.#heartbeat.silence(nowUs);
+    if (silence !== undefined) return this.#lost(CLOSE.idle.code, silence);
     if (this.#welcome) this.#role.beforeExchange?.();
     this.send({ type: "clock", t: nowUs });
-    const pingMs = limits?.pingIntervalMs ?? PING_INTERVAL_MS;
-    const first = this.#exchangesLeft > 1;
-    if (this.#exchangesLeft > 0) this.#exchangesLeft--;
-    // never past the moment when the silence is complete, so that a dead peer is known then and not a beat later
-    this.#schedule(
-      () => this.#beat(),
-      first ? FIRST_EXCHANGE_INTERVAL_MS : Math.max(1, Math.min(pingMs, idleMs - silentMs)),
-    );
+    this.#schedule(() => this.#beat(), this.#heartbeat.nextMs(nowUs));
   }
 
   #clockReply(sentUs: number, gatewayUs: number): void {
-    this.clock.exchanged(sentUs, gatewayUs, this.#env.nowUs());
-    this.confirmedUs = Math.max(this.confirmedUs, sentUs);
+    this.#heartbeat.answered(sentUs, gatewayUs, this.#env.nowUs());
     this.#tellOpen();
   }
 
-  #byeHeard(bye: { code?: number; reason?: string; reconnect?: boolean }): void {
-    const code = bye.code ?? CLOSE.normal.code;
-    this.#bye = {
-      code,
-      reason: bye.reason ?? closeName(code),
-      reconnect: bye.reconnect ?? mayReconnect(code),
-    };
-  }
-
   #closedByPeer(code: number, reason: string): void {
-    const bye = this.#bye;
-    const told = bye?.reason || (reason ? `${closeName(code)}: ${reason}` : this.#unexplained(code));
-    if (bye ? bye.reconnect : mayReconnect(code)) return this.#lost(code, told);
+    const { told, reconnect } = farewell({ code, reason, bye: this.#bye, wasOpen: this.#helloSent });
+    if (reconnect) return this.#lost(code, told);
     this.#drop(code, told);
     this.#end(told);
-  }
-
-  /** A browser does not tell a program why a connection failed; say what it can be. */
-  #unexplained(code: number): string {
-    if (code !== 1006 || this.#helloSent) return closeName(code);
-    return "connection_failed: the gateway cannot be reached, or does not accept the token or the page's origin";
   }
 
   /** The connection is of no use any more: leave it and try another one. */
@@ -408,6 +379,7 @@ export class Session {
     const wasOpen = this.#welcome !== undefined;
     this.#transport = undefined;
     this.#welcome = undefined;
+    this.#heartbeat.lost();
     this.#lanes.stop(reason);
     transport?.close(code, reason);
     if (wasOpen && this.#env.nowUs() - this.#openedAtUs >= STABLE_AFTER_MS * 1000) this.#failures = 0;
