@@ -7,7 +7,8 @@ import {
   UnknownOutcomeError,
 } from "../../client/mod.ts";
 import type { ChannelAnnouncement, Subscribe } from "../../protocol/control.ts";
-import { type FakeConnection, FakeNet, settle, welcome } from "./fake_net.ts";
+import { welcome } from "../support/welcome.ts";
+import { type FakeConnection, FakeNet, settle } from "./fake_net.ts";
 
 const CPU: ChannelAnnouncement = {
   channel: 7,

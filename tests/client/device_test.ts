@@ -4,7 +4,8 @@ import { decodeAck } from "../../protocol/ack.ts";
 import { BufferFullError, ClosedError, connectDevice, type DeviceOptions } from "../../client/mod.ts";
 import { DroppedError, RefusedError } from "../../client/mod.ts";
 import { FakeDeviceGateway } from "./fake_device_gateway.ts";
-import { FakeNet, LIMITS, samplesOf, settle } from "./fake_net.ts";
+import { LIMITS } from "../support/welcome.ts";
+import { FakeNet, samplesOf, settle } from "./fake_net.ts";
 
 function setUp(options: DeviceOptions = {}) {
   const net = new FakeNet();

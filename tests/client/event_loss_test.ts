@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { connectDevice } from "../../client/mod.ts";
 import type { EventStorage, StoredTopic } from "../../client/mod.ts";
 import { FakeDeviceGateway } from "./fake_device_gateway.ts";
-import { FakeNet, LIMITS } from "./fake_net.ts";
+import { LIMITS } from "../support/welcome.ts";
+import { FakeNet } from "./fake_net.ts";
 
 /** How long the disk takes for an event, in milliseconds. */
 const APPEND_MS = 30;

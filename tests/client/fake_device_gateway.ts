@@ -5,14 +5,8 @@
  * @module
  */
 import type { DeviceMessage, Welcome } from "../../protocol/control.ts";
-import {
-  type FakeConnection,
-  type FakeNet,
-  LIMITS,
-  samplesOf,
-  type SentSample,
-  welcome,
-} from "./fake_net.ts";
+import { LIMITS, welcome } from "../support/welcome.ts";
+import { type FakeConnection, type FakeNet, samplesOf, type SentSample } from "./fake_net.ts";
 
 /** How long a commit takes, in milliseconds. */
 const COMMIT_MS = 20;
@@ -125,6 +119,6 @@ export class FakeDeviceGateway {
 
   #welcome(resumed: boolean): Welcome {
     const { epoch, limits } = this;
-    return welcome(this.nowUs(), { session: `s${++this.#sessions}`, resumed, epoch, limits });
+    return welcome(this.nowUs(), { device: "d1", session: `s${++this.#sessions}`, resumed, epoch, limits });
   }
 }

@@ -6,13 +6,7 @@
  */
 import { type Acknowledgement, encodeAck } from "../../protocol/ack.ts";
 import { BatchReader, BatchWriter } from "../../protocol/batch.ts";
-import type {
-  AnnouncedLimits,
-  DashboardMessage,
-  DeviceMessage,
-  ToDashboard,
-  ToDevice,
-} from "../../protocol/control.ts";
+import type { DashboardMessage, DeviceMessage, ToDashboard, ToDevice } from "../../protocol/control.ts";
 import type { Environment, WebSocketLike } from "../../client/mod.ts";
 import { FakeTime, settle } from "./fake_time.ts";
 
@@ -209,40 +203,6 @@ export class FakeNet {
     this.onConnect(socket.connection);
     return socket;
   }
-}
-
-/** Limits that a fake gateway announces. */
-export const LIMITS: AnnouncedLimits = {
-  maxMessageBytes: 262_144,
-  maxPayloadBytes: 131_072,
-  maxControlBytes: 262_144,
-  maxChannels: 4_096,
-  maxSubscriptions: 256,
-  maxPatterns: 64,
-  maxUnackedBytes: 4_194_304,
-  resumeWithinMs: 60_000,
-  idleTimeoutMs: 30_000,
-  pingIntervalMs: 10_000,
-};
-
-/** A `welcome`. */
-export function welcome(
-  timeUs: number,
-  changes: Partial<Extract<ToDevice, { type: "welcome" }>> = {},
-): Extract<ToDevice, { type: "welcome" }> {
-  return {
-    type: "welcome",
-    protocol: 1,
-    gateway: "gw",
-    epoch: "gw.1",
-    session: "s1",
-    resume: "r1",
-    resumed: false,
-    time: timeUs,
-    limits: LIMITS,
-    device: "d1",
-    ...changes,
-  };
 }
 
 /** The samples of a batch frame. */

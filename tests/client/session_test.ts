@@ -5,7 +5,8 @@ import { GatewayClock } from "../../client/clock.ts";
 import { endpointUrl, subprotocols } from "../../client/endpoint.ts";
 import { ClosedError, connectDashboard, type Dashboard } from "../../client/mod.ts";
 import { CLOSE } from "../../protocol/close_codes.ts";
-import { type FakeConnection, FakeNet, welcome } from "./fake_net.ts";
+import { welcome } from "../support/welcome.ts";
+import { type FakeConnection, FakeNet } from "./fake_net.ts";
 
 /** Welcomes every connection and answers its clock, unless `silent`. */
 function serve(net: FakeNet, silent: () => boolean = () => false) {

@@ -11,6 +11,7 @@ import {
   parseDashboardMessage,
 } from "../../protocol/control.ts";
 import { SUBPROTOCOL } from "../../protocol/limits.ts";
+import { welcome } from "./welcome.ts";
 import { loadWebAssets, PAGE_CONTENT_SECURITY_POLICY } from "../../web/assets.ts";
 
 /** Token that the stand-in takes. */
@@ -108,7 +109,9 @@ export class FakeLiveGateway implements AsyncDisposable {
     const say = (answer: unknown) => socket.send(JSON.stringify(answer));
     switch (message.type) {
       case "hello":
-        return say(welcome(this.#epoch));
+        return say(
+          welcome(Date.now() * 1000, { epoch: this.#epoch, rights: { read: ["#"], write: ["#"] } }),
+        );
       case "clock":
         return say({ type: "clock_reply", t: message.t, at: Date.now() * 1000 });
       case "subscribe":
@@ -180,30 +183,4 @@ async function logIn(request: Request): Promise<Response> {
 
 function logOut(): Response {
   return new Response(null, { status: 204, headers: { "set-cookie": "tidegate=; Max-Age=0; Path=/" } });
-}
-
-function welcome(epoch: string): unknown {
-  return {
-    type: "welcome",
-    protocol: 1,
-    gateway: "fake",
-    epoch,
-    session: crypto.randomUUID(),
-    resume: "resume",
-    resumed: false,
-    time: Date.now() * 1000,
-    limits: {
-      maxMessageBytes: 262_144,
-      maxPayloadBytes: 131_072,
-      maxControlBytes: 262_144,
-      maxChannels: 4_096,
-      maxSubscriptions: 256,
-      maxPatterns: 64,
-      maxUnackedBytes: 4_194_304,
-      resumeWithinMs: 60_000,
-      idleTimeoutMs: 30_000,
-      pingIntervalMs: 10_000,
-    },
-    rights: { read: ["#"], write: ["#"] },
-  };
 }

@@ -21,6 +21,8 @@ import type { SessionLog, SessionRecord, SessionStart, SessionTotals } from "../
 import { Liveness } from "../../transport/liveness.ts";
 import { MemoryRecording } from "./memory_recording.ts";
 import { PlayedGroup, PlayedPeer } from "./played_peer.ts";
+import { TimerQueue } from "./timer_queue.ts";
+import { LIMITS } from "./welcome.ts";
 
 /** A session as the log saw it. */
 export interface LoggedSession extends SessionStart {
@@ -56,48 +58,30 @@ export class MemorySessionLog implements SessionLog {
 /** Timers that the test steps. */
 export class SteppedTimers implements FlushTimers {
   ms = 0;
-  #tasks: { at: number; task: () => void }[] = [];
+  readonly #queue = new TimerQueue();
 
   nowMs(): number {
     return this.ms;
   }
 
   endOfTurn(task: () => void): void {
-    this.#tasks.push({ at: this.ms, task });
+    this.#queue.add(this.ms, task);
   }
 
   later(task: () => void, ms: number): () => void {
-    const entry = { at: this.ms + ms, task };
-    this.#tasks.push(entry);
-    return () => void (this.#tasks = this.#tasks.filter((one) => one !== entry));
+    return this.#queue.add(this.ms + ms, task);
   }
 
   /** Lets `ms` milliseconds pass. */
   advance(ms: number): void {
     const until = this.ms + ms;
-    for (;;) {
-      const due = this.#tasks.filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)[0];
-      if (!due) break;
-      this.#tasks.splice(this.#tasks.indexOf(due), 1);
+    for (let due = this.#queue.take(until); due; due = this.#queue.take(until)) {
       this.ms = Math.max(this.ms, due.at);
       due.task();
     }
     this.ms = until;
   }
 }
-
-const LIMITS = {
-  maxMessageBytes: 262_144,
-  maxPayloadBytes: 131_072,
-  maxControlBytes: 262_144,
-  maxChannels: 4_096,
-  maxSubscriptions: 256,
-  maxPatterns: 64,
-  maxUnackedBytes: 4_194_304,
-  resumeWithinMs: 60_000,
-  idleTimeoutMs: 30_000,
-  pingIntervalMs: 10_000,
-};
 
 /** Everything that sessions need, in memory. Dispose of it at the end of the test. */
 export class World {
@@ -108,7 +92,12 @@ export class World {
   readonly faults: { where: string; error: unknown }[] = [];
   /** The gateway's clock in microseconds; moves with the timers. */
   readonly clock = { nowUs: () => 1_700_000_000_000_000 + this.timers.ms * 1_000 };
-  readonly hub = new Hub({ epoch: "gw.1", recorder: this.recording, counters: this.counters });
+  readonly hub = new Hub({
+    epoch: "gw.1",
+    recorder: this.recording,
+    counters: this.counters,
+    nowMs: () => this.timers.ms,
+  });
   readonly feeds = new FeedRegistry(this.hub, new FlushScheduler(5, this.timers), () => new PlayedGroup());
   readonly liveness = new Liveness({
     pingIntervalMs: 10_000,
