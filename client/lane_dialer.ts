@@ -56,6 +56,7 @@ export interface LaneDialerOwner {
 interface Attempt {
   connection: PeerConnectionLike;
   channel: DataChannelLike;
+  /** What comes before an answer; undefined while none is awaited. */
   early: SignallingMessage[] | undefined;
   listener: LaneListener | undefined;
   heardUs: number;
@@ -90,9 +91,10 @@ export class LaneDialer {
     this.#end(cause);
   }
 
-  /** Cuts the wait before the next attempt short, for instance since the machine has another network. */
+  /** The machine has another network: looks for another path, or cuts the wait before the next attempt short. */
   retryNow(): void {
-    if (!this.#iceServers || this.#attempt) return;
+    if (this.#attempt) return this.#restart(this.#attempt);
+    if (!this.#iceServers) return;
     this.#failures = 0;
     this.#begin();
   }
@@ -157,13 +159,21 @@ export class LaneDialer {
     };
     connection.onconnectionstatechange = () => {
       if (mine() && connection.connectionState === "failed") this.#fail("no path, or the path is gone");
+      if (mine() && connection.connectionState === "disconnected") this.#restart(attempt);
     };
   }
 
+  /** Restarts ICE on an open lane, which stays: samples take the other way until it carries again. */
+  #restart(attempt: Attempt): void {
+    if (!attempt.listener || attempt.early) return;
+    attempt.early = [];
+    void this.#offer(attempt, { iceRestart: true });
+  }
+
   /** The offer goes out before candidates can come up, so that the gateway knows what they belong to. */
-  async #offer(attempt: Attempt): Promise<void> {
+  async #offer(attempt: Attempt, options?: { iceRestart: boolean }): Promise<void> {
     try {
-      const { sdp = "" } = await attempt.connection.createOffer();
+      const { sdp = "" } = await attempt.connection.createOffer(options);
       if (this.#attempt !== attempt) return;
       this.#owner.send({ type: "offer", sdp });
       await attempt.connection.setLocalDescription({ type: "offer", sdp });

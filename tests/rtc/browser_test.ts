@@ -76,7 +76,7 @@ eachForm(({ test }) => {
     const { page, faults } = await sdkPage(browser, gateway.url);
     const { token: reader } = await operator.dashboardToken(gateway);
     using dashboard = connectDashboard({ url: gateway.url, token: reader });
-    const enough = Promise.withResolvers<void>();
+    let enough = Promise.withResolvers<void>();
     const ways: string[] = [];
     let overLane = 0;
     dashboard.subscribe(`${name}/#`, {
@@ -95,6 +95,23 @@ eachForm(({ test }) => {
     }, token);
     await enough.promise;
     assertEquals(ways, ["websocket", "webrtc"]);
+    const more = Promise.withResolvers<void>();
+    overLane = 0;
+    enough = more;
+    await page.evaluate(() => dispatchEvent(new Event("online")));
+    await page.waitForFunction(() =>
+      (globalThis as unknown as { connections: RTCPeerConnection[] }).connections.every((one) =>
+        one.signalingState === "stable" && /o=\S+ \S+ [3-9]/.test(one.localDescription?.sdp ?? "")
+      )
+    );
+    await more.promise;
     assertEquals(ownFaults(faults), []);
+    const [session] = await operator.sessions(gateway, { device: name });
+    const { events } = await operator.get(gateway, `/v1/sessions/${session!["id"]}/events`) as {
+      events: { kind: string }[];
+    };
+    const kinds = events.map(({ kind }) => kind);
+    assert(kinds.includes("ice_restart"), `${kinds}`);
+    assertEquals(kinds.includes("webrtc_closed"), false, `${kinds}`);
   });
 });

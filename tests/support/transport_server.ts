@@ -2,13 +2,19 @@
  * A server that shows a runtime's transports at work, run as a program by the conformance suite: it prints its
  * port, does what the path and the messages of a connection ask for, and keeps a list of what it saw.
  *
- * Paths: `/echo` (any text or binary comes back; texts that name a command are obeyed), `/refuse`, `/crash`.
+ * Paths: `/echo` (any text or binary comes back; texts that name a command are obeyed), `/refuse`, `/crash`. An offer
+ * of WebRTC is POSTed to `/rtc`; its control channel is answered as `/echo` is.
  * `GET /events?after=N` answers once more than N events were seen. A line on standard input stops it.
  *
  * @module
  */
 import process from "node:process";
 import { CLOSE } from "../../protocol/close_codes.ts";
+import { Counters } from "../../hub/counters.ts";
+import { HttpSignalling } from "../../rtc/http_signalling.ts";
+import { Population } from "../../rtc/population.ts";
+import { parseSdpFragment } from "../../rtc/sdpfrag.ts";
+import { RTC_DEFAULTS } from "../../rtc/settings.ts";
 import { currentRuntime } from "../../runtime/mod.ts";
 import type { Transport, TransportHandlers } from "../../transport/transport.ts";
 
@@ -113,17 +119,48 @@ async function events(after: number): Promise<Response> {
   return Response.json(seen.slice(after));
 }
 
+const LIMITS = { maxMessageBytes: 262_144, maxBufferedBytes: 1_048_576 };
+
+function onFault(error: unknown, where: string): void {
+  note({ kind: "fault", where, message: error instanceof Error ? error.message : String(error) });
+}
+
+const rtc = new HttpSignalling({
+  settings: RTC_DEFAULTS,
+  counters: new Counters(),
+  population: new Population(RTC_DEFAULTS),
+  limits: { ...LIMITS, onFault },
+});
+
+async function signalled(request: Request, pathname: string): Promise<Response> {
+  const tokenId = "test";
+  if (request.method === "POST") {
+    const { session, sdp } = await rtc.offer({
+      sdp: await request.text(),
+      remote: "127.0.0.1:9",
+      tokenId,
+      accept,
+    });
+    return new Response(sdp, {
+      status: 201,
+      headers: { location: `rtc/${session.id}`, etag: session.etag },
+    });
+  }
+  rtc.find(pathname.slice("/rtc/".length), tokenId)?.trickle(parseSdpFragment(await request.text()));
+  return new Response(null, { status: 204 });
+}
+
 async function main(): Promise<void> {
   const [cert, key] = [runtime.env("TEST_CERT"), runtime.env("TEST_KEY")];
   const server = await runtime.serve({
     hostname: "127.0.0.1",
     port: 0,
-    maxMessageBytes: 262_144,
-    maxBufferedBytes: 1_048_576,
+    ...LIMITS,
     ...(cert && key ? { tls: { cert, key } } : {}),
     fetch(request) {
       const { pathname, searchParams } = new URL(request.url);
       if (pathname === "/crash") throw new Error("asked to");
+      if (pathname.startsWith("/rtc")) return signalled(request, pathname);
       if (pathname !== "/events") return new Response("hello");
       return events(Number(searchParams.get("after")));
     },
@@ -135,8 +172,7 @@ async function main(): Promise<void> {
       if (pathname === "/crash") throw new Error("asked to");
       return offered?.split(/, */).includes("tidegate.v1") ? { protocol: "tidegate.v1", accept } : { accept };
     },
-    onFault: (error, where) =>
-      note({ kind: "fault", where, message: error instanceof Error ? error.message : String(error) }),
+    onFault,
   });
   console.log(JSON.stringify({ port: server.port }));
   process.stdin.once("data", async () => {

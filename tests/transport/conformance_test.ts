@@ -1,5 +1,6 @@
 /**
- * One suite for the WebSocket transport of every runtime.
+ * One suite for the transports of every runtime: what must hold of WebSockets and of control channels over WebRTC
+ * alike, and what only WebSockets can do.
  *
  * @module
  */
@@ -12,11 +13,142 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { testCertificate } from "../support/test_certificate.ts";
-import { frame, rawHandshake, RUNTIMES, ServerProcess } from "../support/transport_client.ts";
+import { frame, rawHandshake, RUNTIMES, ServerProcess, type Talker } from "../support/transport_client.ts";
 
 const LIMIT = 262_144;
 const MAX_BUFFERED = 1_048_576;
 const CHUNK = 65_536;
+
+/** How a client comes in; what a carrier does not say of an end, its client is not asked for. */
+const CARRIERS: Record<string, (server: ServerProcess) => Promise<Talker>> = {
+  WebSocket: (server) => server.open(),
+  "data channel": (server) => server.openDataChannel(),
+};
+
+for (const [name, command] of Object.entries(RUNTIMES)) {
+  for (const [carrier, open] of Object.entries(CARRIERS)) {
+    const on = (title: string, test: (server: ServerProcess) => Promise<void>) =>
+      Deno.test(`${name}, ${carrier}: ${title}`, async () => {
+        await using server = await ServerProcess.start(command);
+        await test(server);
+      });
+
+    on("text, binary and largest messages come through whole", async (server) => {
+      await using peer = await open(server);
+      assertEquals(await peer.ask("süß 🌊"), "süß 🌊");
+      assertEquals(await peer.ask(new Uint8Array([0, 255, 1])), new Uint8Array([0, 255, 1]));
+      const largest = new Uint8Array(LIMIT).map((_, i) => i % 251);
+      assertEquals(await peer.ask(largest), largest);
+    });
+
+    on("traffic counts the frames and payload bytes of each way", async (server) => {
+      await using peer = await open(server);
+      await peer.ask("süß");
+      await peer.ask(new Uint8Array(1000));
+      const traffic = JSON.parse(await peer.ask("traffic") as string);
+      assertEquals(traffic, { framesIn: 3, framesOut: 2, bytesIn: 1012, bytesOut: 1005 });
+    });
+
+    for (const text of [false, true]) {
+      on(`a ${text ? "text" : "binary"} message one byte over the limit closes with 1009`, async (server) => {
+        await using peer = await open(server);
+        peer.send(text ? "x".repeat(LIMIT + 1) : new Uint8Array(LIMIT + 1));
+        const ended = await peer.ended;
+        if (ended) assertEquals(ended.code, 1009);
+        const { code, reason } = await server.seen("closed");
+        assertEquals(code, 1009);
+        assertStringIncludes(reason, `the limit is ${LIMIT}`);
+      });
+    }
+
+    on(
+      "a close by the owner reaches the peer with code and reason, and nothing is sent after",
+      async (server) => {
+        await using peer = await open(server);
+        peer.send("close:a newer one");
+        const ended = await peer.ended;
+        if (ended) assertEquals(ended, { code: 4001, reason: "a newer one" });
+        assertEquals((await server.seen("report")).value, { open: true, after: false, sent: false });
+        const { code, reason } = await server.seen("closed");
+        assertEquals([code, reason], [4001, "a newer one"]);
+      },
+    );
+
+    on("what was sent before a close arrives before it, broadcasts included", async (server) => {
+      await using other = await open(server);
+      await using peer = await open(server);
+      assertEquals(await other.ask("join"), "joined 1");
+      assertEquals(await peer.ask("join"), "joined 2");
+      peer.send("last-words");
+      assertEquals(await peer.next(), new Uint8Array([1, 2, 3]));
+      assertEquals(await peer.next(), "bye");
+      const ended = await peer.ended;
+      if (ended) assertEquals(ended.code, 1001);
+      assertEquals(await other.next(), new Uint8Array([1, 2, 3]));
+    });
+
+    on("an error in a handler ends that connection with internal and is told", async (server) => {
+      await using bystander = await open(server);
+      await using peer = await open(server);
+      peer.send("throw:my fault");
+      const ended = await peer.ended;
+      if (ended) assertEquals(ended.code, 4005);
+      const { where, message } = await server.seen("fault");
+      assertEquals([where, message], ["text", "my fault"]);
+      assertEquals((await server.seen("closed")).code, 4005);
+      assertEquals(await bystander.ask("alive"), "alive");
+    });
+
+    on("every member of a group gets a broadcast, in order with what is sent to it alone", async (server) => {
+      const peers = await Promise.all(Array.from({ length: 5 }, () => open(server)));
+      for (const peer of peers) await peer.ask("join");
+      const [first, ...others] = peers;
+      first!.send("broadcast:3000");
+      assertEquals((await server.seen("report")).value, { size: 5, refused: 0 });
+      for (const peer of peers) assertEquals(await peer.next(), new Uint8Array(3000).fill(1));
+      assertEquals(await first!.next(), "after the broadcast");
+      for (const peer of others) {
+        const traffic = JSON.parse(await peer.ask("traffic") as string);
+        assertEquals([traffic.framesOut, traffic.bytesOut], [2, 3000 + "joined N".length]);
+      }
+      for (const peer of peers) await peer[Symbol.asyncDispose]();
+    });
+
+    on("members that leave or close get nothing more and no longer count", async (server) => {
+      await using stays = await open(server);
+      await using leaves = await open(server);
+      const closes = await open(server);
+      for (const peer of [stays, leaves, closes]) await peer.ask("join");
+      assertEquals(await leaves.ask("leave"), "left 2");
+      await closes[Symbol.asyncDispose]();
+      await server.seen("closed");
+      stays.send("broadcast:10");
+      assertEquals((await server.seen("report")).value, { size: 1, refused: 0 });
+      assertEquals(await stays.next(), new Uint8Array(10).fill(1));
+      assertEquals(await leaves.ask("nothing before this"), "nothing before this");
+    });
+
+    on("a client that vanishes is over for the owner, and can come back with its session", async (server) => {
+      const peer = await open(server);
+      await peer.ask("hello");
+      await peer[Symbol.asyncDispose]();
+      const { code } = await server.seen("closed");
+      assert(code === 1005 || code === 1006, `closed with ${code}`);
+    });
+  }
+
+  Deno.test(`${name}, data channel: send is refused at the limit, and what was taken arrives`, async () => {
+    await using server = await ServerProcess.start(command);
+    await using peer = await server.openDataChannel();
+    peer.send("flood");
+    const { value } = await server.seen("report") as unknown as { value: Record<string, number> };
+    assertGreater(value.bufferedBytes!, MAX_BUFFERED - CHUNK);
+    assertLess(value.bufferedBytes!, MAX_BUFFERED + 2 * CHUNK);
+    assertEquals(value.bytesOut, value.accepted! * CHUNK);
+    for (let i = 0; i < value.accepted!; i++) assertEquals((await peer.next()).length, CHUNK);
+    assertEquals(await peer.ask("still here"), "still here");
+  });
+}
 
 for (const [name, command] of Object.entries(RUNTIMES)) {
   const on = (title: string, test: (server: ServerProcess) => Promise<void>, env?: Record<string, string>) =>
@@ -94,26 +226,6 @@ for (const [name, command] of Object.entries(RUNTIMES)) {
     assertEquals(await peer.ask(largest), largest);
   });
 
-  on("traffic counts the frames and payload bytes of each way", async (server) => {
-    await using peer = await server.open();
-    await peer.ask("süß");
-    await peer.ask(new Uint8Array(1000));
-    await peer.ask(new Uint8Array(0));
-    const traffic = JSON.parse(await peer.ask("traffic") as string);
-    assertEquals(traffic, { framesIn: 4, framesOut: 3, bytesIn: 1012, bytesOut: 1005 });
-  });
-
-  for (const text of [false, true]) {
-    on(`a ${text ? "text" : "binary"} message one byte over the limit closes with 1009`, async (server) => {
-      await using peer = await server.open();
-      peer.send(text ? "x".repeat(LIMIT + 1) : new Uint8Array(LIMIT + 1));
-      const ended = await peer.ended;
-      assertEquals(ended.code, 1009);
-      assertStringIncludes(ended.reason, `the limit is ${LIMIT}`);
-      assertEquals((await server.seen("closed")).code, 1009);
-    });
-  }
-
   on("a message that announces a gigabyte ends the connection without being held", async (server) => {
     const { connection } = await rawHandshake(server.port, "/echo");
     using _ = connection;
@@ -144,34 +256,10 @@ for (const [name, command] of Object.entries(RUNTIMES)) {
     assertEquals((await server.seen("closed")).code, 1006);
   });
 
-  on(
-    "a close by the owner reaches the peer with code and reason, and nothing is sent after",
-    async (server) => {
-      await using peer = await server.open();
-      peer.send("close:a newer one");
-      assertEquals(await peer.ended, { code: 4001, reason: "a newer one" });
-      assertEquals((await server.seen("report")).value, { open: true, after: false, sent: false });
-      const { code, reason } = await server.seen("closed");
-      assertEquals([code, reason], [4001, "a newer one"]);
-    },
-  );
-
   on("a long reason is cut to 123 bytes at a character's boundary", async (server) => {
     await using peer = await server.open();
     peer.send(`close:${"ü".repeat(100)}`);
     assertEquals(await peer.ended, { code: 4001, reason: "ü".repeat(61) });
-  });
-
-  on("what was sent before a close arrives before it, broadcasts included", async (server) => {
-    await using other = await server.open();
-    await using peer = await server.open();
-    assertEquals(await other.ask("join"), "joined 1");
-    assertEquals(await peer.ask("join"), "joined 2");
-    peer.send("last-words");
-    assertEquals(await peer.next(), new Uint8Array([1, 2, 3]));
-    assertEquals(await peer.next(), "bye");
-    assertEquals((await peer.ended).code, 1001);
-    assertEquals(await other.next(), new Uint8Array([1, 2, 3]));
   });
 
   on("what was waiting when the owner closed still reaches a slow peer, then the close", async (server) => {
@@ -191,45 +279,6 @@ for (const [name, command] of Object.entries(RUNTIMES)) {
     }
     assertEquals(length, expected);
     assertEquals([...received.subarray(-closeFrame.length)], closeFrame);
-  });
-
-  on("an error in a handler ends that connection with internal and is told", async (server) => {
-    await using bystander = await server.open();
-    await using peer = await server.open();
-    peer.send("throw:my fault");
-    assertEquals((await peer.ended).code, 4005);
-    const { where, message } = await server.seen("fault");
-    assertEquals([where, message], ["text", "my fault"]);
-    assertEquals(await bystander.ask("alive"), "alive");
-  });
-
-  on("every member of a group gets a broadcast, in order with what is sent to it alone", async (server) => {
-    const peers = await Promise.all(Array.from({ length: 5 }, () => server.open()));
-    for (const peer of peers) await peer.ask("join");
-    const [first, ...others] = peers;
-    first!.send("broadcast:3000");
-    assertEquals((await server.seen("report")).value, { size: 5, refused: 0 });
-    for (const peer of peers) assertEquals(await peer.next(), new Uint8Array(3000).fill(1));
-    assertEquals(await first!.next(), "after the broadcast");
-    for (const peer of others) {
-      const traffic = JSON.parse(await peer.ask("traffic") as string);
-      assertEquals([traffic.framesOut, traffic.bytesOut], [2, 3000 + "joined N".length]);
-    }
-    for (const peer of peers) await peer[Symbol.asyncDispose]();
-  });
-
-  on("members that leave or close get nothing more and no longer count", async (server) => {
-    await using stays = await server.open();
-    await using leaves = await server.open();
-    const closes = await server.open();
-    for (const peer of [stays, leaves, closes]) await peer.ask("join");
-    assertEquals(await leaves.ask("leave"), "left 2");
-    await closes[Symbol.asyncDispose]();
-    await server.seen("closed");
-    stays.send("broadcast:10");
-    assertEquals((await server.seen("report")).value, { size: 1, refused: 0 });
-    assertEquals(await stays.next(), new Uint8Array(10).fill(1));
-    assertEquals(await leaves.ask("nothing before this"), "nothing before this");
   });
 
   on("a broadcast of nothing is an empty message", async (server) => {
