@@ -72,6 +72,15 @@ export class ServerProcess implements AsyncDisposable {
     }
   }
 
+  /** Waits until every connection it had is over, and passes over what it saw. */
+  async settled(): Promise<void> {
+    const all: Seen[] = [];
+    const open = () =>
+      all.reduce((n, { kind }) => n + (kind === "opened" ? 1 : kind === "closed" ? -1 : 0), 0);
+    do all.push(...await (await this.fetch(`/events?after=${all.length}`)).json()); while (open() > 0);
+    this.#seen = all.length;
+  }
+
   /** Opens a WebSocket to it. */
   open(path = "/echo", protocols: string[] = []): Promise<Peer> {
     return Peer.open(this.url(path).replace(/^http/, "ws"), protocols, this.client);

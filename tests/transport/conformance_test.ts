@@ -25,13 +25,34 @@ const CARRIERS: Record<string, (server: ServerProcess) => Promise<Talker>> = {
   "data channel": (server) => server.openDataChannel(),
 };
 
-for (const [name, command] of Object.entries(RUNTIMES)) {
+/** One server of each runtime for all that holds of every carrier: loading WebRTC takes longer than these tests do. */
+const shared = new Map<string, Promise<ServerProcess>>();
+
+Deno.test.afterAll(async () => {
+  for (const server of shared.values()) await (await server)[Symbol.asyncDispose]();
+});
+
+function onShared(runtime: string, title: string, test: (server: ServerProcess) => Promise<void>): void {
+  Deno.test({
+    name: `${runtime}, ${title}`,
+    async fn() {
+      const starting = shared.get(runtime) ??
+        ServerProcess.start(RUNTIMES[runtime as keyof typeof RUNTIMES]);
+      shared.set(runtime, starting);
+      const server = await starting;
+      await test(server);
+      await server.settled();
+    },
+    // the server outlives the test on purpose
+    sanitizeOps: false,
+    sanitizeResources: false,
+  });
+}
+
+for (const name of Object.keys(RUNTIMES)) {
   for (const [carrier, open] of Object.entries(CARRIERS)) {
     const on = (title: string, test: (server: ServerProcess) => Promise<void>) =>
-      Deno.test(`${name}, ${carrier}: ${title}`, async () => {
-        await using server = await ServerProcess.start(command);
-        await test(server);
-      });
+      onShared(name, `${carrier}: ${title}`, test);
 
     on("text, binary and largest messages come through whole", async (server) => {
       await using peer = await open(server);
@@ -137,8 +158,7 @@ for (const [name, command] of Object.entries(RUNTIMES)) {
     });
   }
 
-  Deno.test(`${name}, data channel: send is refused at the limit, and what was taken arrives`, async () => {
-    await using server = await ServerProcess.start(command);
+  onShared(name, "data channel: send is refused at the limit, and what was taken arrives", async (server) => {
     await using peer = await server.openDataChannel();
     peer.send("flood");
     const { value } = await server.seen("report") as unknown as { value: Record<string, number> };
