@@ -10,12 +10,12 @@ import type { CliRuntime } from "./parts.ts";
 import { VERSION } from "./version.ts";
 
 /** Options for a device that connects to `target`; `part` says which part of the program it is. */
-export function deviceConnection(
-  runtime: Pick<CliRuntime, "trustingWebSocket">,
+export async function deviceConnection(
+  runtime: Pick<CliRuntime, "webSocketClient">,
   { url, certificate }: Target,
   part: "agent" | "simulate",
   sockets: OpenSockets,
-): Pick<DeviceOptions, "url" | "client" | "environment"> {
-  const base = certificate === undefined ? WebSocket : runtime.trustingWebSocket(certificate);
+): Promise<Pick<DeviceOptions, "url" | "client" | "environment">> {
+  const base = await runtime.webSocketClient(certificate);
   return { url, client: `tidegate ${part} ${VERSION}`, environment: { WebSocket: sockets.watching(base) } };
 }

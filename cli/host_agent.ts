@@ -34,7 +34,7 @@ export async function startHostAgent(
     const api = overHttp(url, operatorToken, certificate);
     const { token } = await ensureDevice(api, name, credentialsFile(dataDir, name));
     const sockets = new OpenSockets();
-    const connection = deviceConnection(runtime, { url, certificate }, "agent", sockets);
+    const connection = await deviceConnection(runtime, { url, certificate }, "agent", sockets);
     const device = connectDevice({ ...connection, token });
     const unwatch = device.onStatus((status) => {
       if (status.state === "waiting") log.warning("not connected: {reason}", { reason: status.reason });

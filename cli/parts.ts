@@ -91,6 +91,6 @@ export interface CliRuntime {
   /** Calls back on SIGINT and SIGTERM; the returned function stops that. */
   onStopSignal(stop: (signal: string) => void): () => void;
   exit(code: number): never;
-  /** A WebSocket client that trusts this certificate (PEM) besides those of the system. */
-  trustingWebSocket(certificate: string): WebSocketClass;
+  /** The WebSocket client; with a certificate (PEM), one that trusts it. */
+  webSocketClient(certificate?: string): Promise<WebSocketClass>;
 }

@@ -10,7 +10,7 @@ import { BunGroup, BunSocket, type Data } from "./bun_socket.ts";
 import type { BunGlobal } from "./bun_types.ts";
 import { decide, hostPort, settledWithin } from "./handshake.ts";
 import { DEFAULT_MAX_BUFFERED_BYTES, DEFAULT_STOP_GRACE_MS } from "./runtime.ts";
-import type { RunningServer, Runtime, ServeOptions } from "./runtime.ts";
+import type { RunningServer, Runtime, ServeOptions, WebSocketClient } from "./runtime.ts";
 
 /**
  * Bun ends a connection without a close code when a message is larger than its own limit, so that one lies
@@ -93,13 +93,16 @@ function onStopSignal(stop: (signal: string) => void): () => void {
   return () => signals.forEach((signal) => process.off(signal, stop));
 }
 
-function trustingWebSocket(certificate: string): new (url: string, protocols: string[]) => WebSocket {
-  return class extends WebSocket {
-    constructor(url: string, protocols: string[]) {
-      // Bun takes TLS options here, which the standard's types do not know.
-      super(url, { protocols, tls: { ca: certificate } } as unknown as string[]);
-    }
-  };
+function webSocketClient(certificate?: string): Promise<WebSocketClient> {
+  if (certificate === undefined) return Promise.resolve(WebSocket);
+  return Promise.resolve(
+    class extends WebSocket {
+      constructor(url: string, protocols: string[]) {
+        // Bun takes TLS options here, which the standard's types do not know.
+        super(url, { protocols, tls: { ca: certificate } } as unknown as string[]);
+      }
+    },
+  );
 }
 
 /** Bun as a {@link Runtime}. */
@@ -114,7 +117,7 @@ export function bunRuntime(bun: BunGlobal): Runtime {
     onStopSignal,
     workerRole: bun.isMainThread ? undefined : process.env[WORKER_ROLE],
     startWorker: (role, module) => startWorker(bun, role, module),
-    trustingWebSocket,
+    webSocketClient,
     exit: (code) => process.exit(code),
   };
 }

@@ -72,6 +72,9 @@ export interface RunningServer {
   stop(graceMs?: number): Promise<void>;
 }
 
+/** A class of standard WebSocket clients. */
+export type WebSocketClient = new (url: string, protocols: string[]) => WebSocket;
+
 /** The runtime's part. */
 export interface Runtime {
   readonly name: "deno" | "bun";
@@ -95,9 +98,9 @@ export interface Runtime {
    */
   startWorker(role: string, module?: string): Worker;
   /**
-   * The WebSocket client, made to trust this certificate (PEM) besides those of the system: there is no portable
-   * way to say so.
+   * The WebSocket client that sends small messages without delay; with a certificate (PEM), one that trusts it;
+   * whether others too is up to the runtime. There is no portable way to say either.
    */
-  trustingWebSocket(certificate: string): new (url: string, protocols: string[]) => WebSocket;
+  webSocketClient(certificate?: string): Promise<WebSocketClient>;
   exit(code: number): never;
 }

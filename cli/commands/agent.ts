@@ -156,7 +156,7 @@ async function connectionTo(
   token: string | undefined,
   sockets: OpenSockets,
 ): Promise<DeviceOptions> {
-  const connection = deviceConnection(context.runtime, target, "agent", sockets);
+  const connection = await deviceConnection(context.runtime, target, "agent", sockets);
   const file = options.state ??
     credentialsFile(join(homedir(), ".tidegate", new URL(target.url).host.replace(":", "-")), name);
   if (token === undefined) {
@@ -189,5 +189,5 @@ async function asOperator(
 ): Promise<DeviceOptions> {
   const { token } = await ensureDevice(api, name, file);
   const target = { url: api.url!, certificate: api.certificate };
-  return { ...deviceConnection(context.runtime, target, "agent", sockets), token };
+  return { ...await deviceConnection(context.runtime, target, "agent", sockets), token };
 }

@@ -135,7 +135,7 @@ async function assemble(
     );
   }
   await refuseStrangers(api, names);
-  const connection = deviceConnection(
+  const connection = await deviceConnection(
     context.runtime,
     { url, certificate: api.certificate },
     "simulate",

@@ -69,8 +69,8 @@ export class FakeRuntime implements CliRuntime {
     throw new Error(`exit ${code}`);
   }
 
-  trustingWebSocket(): typeof WebSocket {
-    return WebSocket;
+  webSocketClient(): Promise<typeof WebSocket> {
+    return Promise.resolve(WebSocket);
   }
 }
 
