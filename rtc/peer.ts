@@ -14,6 +14,7 @@ import { candidateLines, placeholderCandidate, type RemoteCandidate } from "./de
 import { webRtc } from "./library.ts";
 import { shortenRetransmission } from "./retransmission.ts";
 import type { RtcSettings } from "./settings.ts";
+import { tolerateSocketErrors } from "./socket_errors.ts";
 
 /** Most candidates that wait for the offer to be applied; browsers send a handful. */
 const MAX_EARLY_CANDIDATES = 64;
@@ -136,6 +137,7 @@ export class Peer {
 
   #found(candidate: string | undefined): void {
     if (!this.#open) return;
+    tolerateSocketErrors(this.#connection);
     if (!candidate) return this.#owner.candidate(null);
     for (const line of candidateLines(candidate, this.#settings.advertise)) {
       this.#owner.candidate({ candidate: line, sdpMid: "0", sdpMLineIndex: 0 });
