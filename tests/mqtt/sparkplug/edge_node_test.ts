@@ -65,6 +65,7 @@ eachForm(({ form, alone }) => {
     );
   }
 
+  if (!source) return;
   alone(
     "events that the broker did not read go out again as history, the newest one as news",
     async (start) => {
