@@ -5,13 +5,9 @@
  * @module
  */
 import { statfsSync, statSync } from "node:fs";
-import { sql } from "drizzle-orm";
 import { beginRun, endRun, loadBoot } from "./boot.ts";
 import { type ApplyChange, changeApplier } from "./changes.ts";
-import { ChunkReader } from "./chunk.ts";
-import { compact, Workspace } from "./compactor.ts";
-import { pack } from "./compression.ts";
-import { merge, MERGE_AT, smallBlocks } from "./merger.ts";
+import { chunkInserter } from "./chunk_rows.ts";
 import type {
   Change,
   FilledChunk,
@@ -23,9 +19,9 @@ import type {
 } from "./messages.ts";
 import { addToMeta, metaValue } from "./meta.ts";
 import { migrate } from "./migrate.ts";
-import { isTooLarge, MIN_MAX_BYTES, trim, walBytes } from "./retention.ts";
+import { MIN_MAX_BYTES, walBytes } from "./retention.ts";
 import { type Handlers, type Port, serve, Transferring } from "./rpc.ts";
-import { blocks, chunks, META, producers } from "./schema.ts";
+import { blocks, META } from "./schema.ts";
 import {
   type Connection,
   DATABASE_FILE,
@@ -36,18 +32,10 @@ import {
   openForWriting,
   transaction,
 } from "./sqlite.ts";
+import { Tidying } from "./tidying.ts";
 
 /** A commit that the disk refused is tried again after this time, in milliseconds. */
 const RETRY_MS = 250;
-
-/** Chunks are regrouped at the latest when there are this many: each is a lookup for a reader. */
-const MAX_CHUNKS = 512;
-
-/** Chunks are regrouped at the latest at this age, in milliseconds. */
-const MAX_CHUNK_AGE_MS = 600_000;
-
-/** How often the limits of age and size are looked at, in milliseconds. */
-const TRIM_INTERVAL_MS = 10_000;
 
 /** The write-ahead log is carried over when it has grown by about this much. */
 const CHECKPOINT_BYTES = 8 * 1024 * 1024;
@@ -97,21 +85,13 @@ class Writer {
   #connection: Connection;
   #lock: { release(): void };
   #apply: ApplyChange = () => {};
-  #insertChunk!: (chunk: FilledChunk, raw: Uint8Array) => void;
-  #putProducer!: (topic: number, producer: string, sequence: number) => void;
+  #insertChunk: (chunk: FilledChunk) => void = () => {};
   #run = 0;
   #queue: Pending[] = [];
   #error: string | null = null;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  #job: Generator<void> | undefined;
-  #turn: ReturnType<typeof setTimeout> | undefined;
   #grown = 0;
-  #chunks = 0;
-  #chunkBytes = 0;
-  #oldestChunkMs = Infinity;
-  #nextTrimMs = 0;
-  #mergeQueue: number[] = [];
-  readonly #workspace = new Workspace();
+  readonly #tidying: Tidying;
   #closed = false;
 
   constructor(
@@ -131,6 +111,12 @@ class Writer {
       this.#lock.release();
       throw error;
     }
+    this.#tidying = new Tidying({
+      connection: this.#connection,
+      limits: this.limits,
+      stepping: () => this.#grow(STEP_BYTES),
+      failed: (error) => this.#report(explain(error, this.#connection.path)),
+    });
   }
 
   open(nowMs: number): Opened {
@@ -138,52 +124,15 @@ class Writer {
       migrate(this.#connection);
       const begun = beginRun(this.#connection, nowMs);
       this.#run = begun.run;
-      this.#prepare();
-      this.#countChunks(nowMs);
-      this.#schedule();
+      this.#apply = changeApplier(this.#connection, this.#run);
+      this.#insertChunk = chunkInserter(this.#connection, this.#run);
+      this.#tidying.start(nowMs);
       return loadBoot(this.#connection, begun);
     } catch (error) {
       this.#connection.raw.close();
       this.#lock.release();
       throw new Error(explain(error, this.#connection.path), { cause: error });
     }
-  }
-
-  #prepare(): void {
-    const { db } = this.#connection;
-    const value = sql.placeholder;
-    this.#apply = changeApplier(this.#connection, this.#run);
-    const insert = db.insert(chunks).values({
-      run: value("run"),
-      minUs: value("minUs"),
-      maxUs: value("maxUs"),
-      samples: value("samples"),
-      rawBytes: value("rawBytes"),
-      codec: value("codec"),
-      data: value("data"),
-    }).prepare();
-    this.#insertChunk = ({ minUs, maxUs, samples, length }, raw) =>
-      void insert.run({ run: this.#run, minUs, maxUs, samples, rawBytes: length, ...pack(raw) });
-    const put = db.insert(producers).values({
-      topic: value("topic"),
-      producer: value("producer"),
-      sequence: value("sequence"),
-      updatedAt: value("updatedAt"),
-    }).onConflictDoUpdate({
-      target: [producers.topic, producers.producer],
-      set: { sequence: sql`max(sequence, excluded.sequence)`, updatedAt: sql`excluded.updated_at` },
-    }).prepare();
-    this.#putProducer = (topic, producer, sequence) =>
-      void put.run({ topic, producer, sequence, updatedAt: Date.now() });
-  }
-
-  #countChunks(nowMs: number): void {
-    const row = this.#connection.db
-      .select({ count: sql<number>`count(*)`, bytes: sql<number>`coalesce(sum(raw_bytes), 0)` }).from(chunks)
-      .get();
-    this.#chunks = Number(row?.count ?? 0);
-    this.#chunkBytes = Number(row?.bytes ?? 0);
-    this.#oldestChunkMs = this.#chunks > 0 ? nowMs : Infinity;
   }
 
   commit(changes: Change[], chunk: FilledChunk | undefined): Promise<ArrayBuffer | undefined> {
@@ -212,23 +161,18 @@ class Writer {
       this.#report(null);
       next.done(next.chunk?.buffer);
     }
-    this.#schedule();
+    this.#tidying.schedule();
   }
 
   #write(changes: Change[], chunk: FilledChunk | undefined): void {
     transaction(this.#connection, () => {
       for (const change of changes) this.#apply(change);
       if (!chunk) return;
-      const raw = new Uint8Array(chunk.buffer, 0, chunk.length);
-      this.#insertChunk(chunk, raw);
-      if (chunk.events > 0) this.#putProducers(raw);
+      this.#insertChunk(chunk);
       addToMeta(this.#connection, META.committedSamples, chunk.samples);
     });
     this.#grow((chunk?.length ?? 0) + COMMIT_BYTES);
-    if (!chunk) return;
-    this.#chunks++;
-    this.#chunkBytes += chunk.length;
-    if (this.#oldestChunkMs === Infinity) this.#oldestChunkMs = Date.now();
+    if (chunk) this.#tidying.stored(chunk.length);
   }
 
   /** Counts, roughly, what goes into the write-ahead log, and says when it is time to carry it over. */
@@ -239,87 +183,14 @@ class Writer {
     this.notify({ kind: "grown" });
   }
 
-  /** Stores the last sequence of each producer in the chunk. */
-  #putProducers(raw: Uint8Array): void {
-    const last = new Map<string, [topic: number, producer: string, sequence: number]>();
-    const reader = new ChunkReader(raw);
-    while (reader.next()) {
-      if (!reader.isEvent) continue;
-      const producer = reader.producer;
-      last.set(`${reader.topic} ${producer}`, [reader.topic, producer, reader.sequence]);
-    }
-    for (const [topic, producer, sequence] of last.values()) this.#putProducer(topic, producer, sequence);
-  }
-
   #report(error: string | null): void {
     if (error === this.#error) return;
     this.#error = error;
     this.notify({ kind: "error", error });
   }
 
-  /** What has to be tidied up next. */
-  #nextJob(nowMs: number): Generator<void> | undefined {
-    const { limits } = this;
-    if (nowMs >= this.#nextTrimMs) {
-      this.#nextTrimMs = nowMs + TRIM_INTERVAL_MS;
-      return trim(this.#connection, limits, nowMs);
-    }
-    const due = this.#chunkBytes >= limits.compactBytes || this.#chunks >= MAX_CHUNKS ||
-      nowMs - this.#oldestChunkMs >= MAX_CHUNK_AGE_MS;
-    // Only regrouped samples can be removed.
-    if (due || (this.#chunks > 0 && isTooLarge(this.#connection, limits))) return this.#compact(nowMs);
-    const topic = this.#mergeQueue.pop();
-    if (topic !== undefined) return merge(this.#connection, topic);
-    return undefined;
-  }
-
-  *#compact(nowMs: number): Generator<void> {
-    yield* compact(this.#connection, this.limits.compactBytes, this.#workspace);
-    this.#countChunks(nowMs);
-    for (const [topic, count] of smallBlocks(this.#connection)) {
-      if (count >= MERGE_AT) this.#mergeQueue.push(topic);
-    }
-    this.#nextTrimMs = 0;
-  }
-
-  /** Gives the tidying its next turn, behind whatever messages have come in. */
-  #schedule(): void {
-    if (this.#closed || (this.#job && this.#turn !== undefined)) return;
-    this.#job = this.#attempt(() => this.#nextJob(Date.now()));
-    clearTimeout(this.#turn);
-    this.#turn = setTimeout(() => this.#takeTurn(), this.#job ? 0 : TRIM_INTERVAL_MS);
-  }
-
-  #takeTurn(): void {
-    this.#turn = undefined;
-    if (this.#job) this.#grow(STEP_BYTES);
-    const goesOn = this.#attempt(() => this.#job?.next().done === false);
-    if (goesOn) this.#turn = setTimeout(() => this.#takeTurn(), 0);
-    else {
-      this.#job = undefined;
-      this.#schedule();
-    }
-  }
-
-  /** Runs a piece of tidying; when the disk refuses, it is left for later. */
-  #attempt<T>(work: () => T): T | undefined {
-    try {
-      return work();
-    } catch (error) {
-      this.#nextTrimMs = Date.now() + TRIM_INTERVAL_MS;
-      this.#report(explain(error, this.#connection.path));
-      return undefined;
-    }
-  }
-
   maintain(nowMs: number): null {
-    for (; this.#job && !this.#job.next().done;);
-    this.#job = undefined;
-    while (this.#chunks > 0) for (const _ of this.#compact(nowMs));
-    for (let topic = this.#mergeQueue.pop(); topic !== undefined; topic = this.#mergeQueue.pop()) {
-      for (const _ of merge(this.#connection, topic));
-    }
-    for (const _ of trim(this.#connection, this.limits, nowMs));
+    this.#tidying.finish(nowMs);
     return null;
   }
 
@@ -335,7 +206,7 @@ class Writer {
     return {
       bytes: size(path) + size(`${path}-wal`),
       freeBytes: disk.bavail * disk.bsize,
-      chunks: this.#chunks,
+      chunks: this.#tidying.chunks,
       samples: Number(metaValue(this.#connection, META.committedSamples) ?? 0) - removed,
       oldestUs: oldest === Infinity ? null : oldest,
       removedSamples: removed,
@@ -345,7 +216,7 @@ class Writer {
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#turn);
+    this.#tidying.stop();
     clearTimeout(this.#retry);
     this.#drain();
     try {
