@@ -39,23 +39,15 @@ function bundle(from: string, to: string): void {
   if (ran.code !== 0) fail(`bundle: bundling ${from} failed:\n${ran.output}`);
 }
 
-/**
- * A module that runs from a blob, whose URL Deno does not take as the place to resolve `require` from: any path
- * does, since only what is built in is required. This one is absolute on every system.
- */
-function placeless(text: string): string {
-  const place = /(__deno_internal_createRequire\()import\.meta\.url\)/;
-  if (/import\.meta\.url/.test(text.replace(place, ""))) {
-    fail(`bundle: ${THREAD} asks for its own URL, which a blob does not have`);
-  }
-  return text.replace(place, '$1"file:///C:/thread.mjs")');
-}
-
 mkdirSync(join(root, "dist"), { recursive: true });
 writeFileSync(join(root, IMPORT_MAP), importMap());
 // The database's threads get a program of their own: with the whole one, each would parse ten times as much.
 bundle("gateway/thread.ts", THREAD);
-const text = placeless(readFileSync(join(root, THREAD), "utf8"));
+const text = readFileSync(join(root, THREAD), "utf8");
+if (/import\.meta\.url/.test(text)) {
+  // It runs from a blob, which has no place: not in the file system, and for Deno not to resolve `require` from.
+  fail(`bundle: ${THREAD} asks for its own URL; keep CommonJS modules that require others out of it`);
+}
 writeFileSync(join(root, THREAD_TEXT), `export const embedded: string = ${JSON.stringify(text)};\n`);
 bundle("main.ts", OUT);
 console.log(`bundle: ${OUT}, ${(statSync(join(root, OUT)).size / 1024).toFixed(0)} KiB`);

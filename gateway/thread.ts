@@ -5,9 +5,9 @@
  * @module
  */
 import { runWorker } from "../db/worker.ts";
-import { currentRuntime } from "../runtime/mod.ts";
+import { workerRole } from "../runtime/worker_role.ts";
 
-const { workerRole } = currentRuntime();
-if (workerRole === undefined || !runWorker(workerRole)) {
-  throw new Error(`no worker has the role ${workerRole ?? "of a main thread"}`);
+const role = workerRole();
+if (role === undefined || !runWorker(role)) {
+  throw new Error(`no worker has the role ${role ?? "of a main thread"}`);
 }

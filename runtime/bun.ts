@@ -11,6 +11,7 @@ import type { BunGlobal } from "./bun_types.ts";
 import { decide, hostPort, settledWithin } from "./handshake.ts";
 import { DEFAULT_MAX_BUFFERED_BYTES, DEFAULT_STOP_GRACE_MS } from "./runtime.ts";
 import type { RunningServer, Runtime, ServeOptions, WebSocketClient } from "./runtime.ts";
+import { WORKER_ROLE, workerRole } from "./worker_role.ts";
 
 /**
  * Bun ends a connection without a close code when a message is larger than its own limit, so that one lies
@@ -23,9 +24,6 @@ const NATIVE_BACKPRESSURE_LIMIT = 1_073_741_824;
 
 /** Seconds after which Bun cuts an HTTP connection on which nothing moves. Its default of 10 would cut slow queries. */
 const HTTP_IDLE_TIMEOUT_S = 120;
-
-/** The environment variable of a worker thread by which it knows its role: Bun's workers do not see their name. */
-const WORKER_ROLE = "TIDEGATE_WORKER_ROLE";
 
 async function serve(bun: BunGlobal, options: ServeOptions): Promise<RunningServer> {
   const limits: WebSocketLimits = {
@@ -115,7 +113,7 @@ export function bunRuntime(bun: BunGlobal): Runtime {
     args: process.argv.slice(2),
     env: (name) => process.env[name],
     onStopSignal,
-    workerRole: bun.isMainThread ? undefined : process.env[WORKER_ROLE],
+    workerRole: workerRole(),
     startWorker: (role, module) => startWorker(bun, role, module),
     webSocketClient,
     exit: (code) => process.exit(code),

@@ -5,6 +5,7 @@
  */
 import { NodeGroup } from "./node_socket.ts";
 import type { RunningServer, Runtime, ServeOptions, WebSocketClient } from "./runtime.ts";
+import { workerRole } from "./worker_role.ts";
 
 /** The server is loaded where one is needed: worker threads and most commands have none. */
 async function serve(options: ServeOptions): Promise<RunningServer> {
@@ -25,12 +26,6 @@ function onStopSignal(stop: (signal: string) => void): () => void {
     return () => Deno.removeSignalListener(signal, listener);
   });
   return () => removals.forEach((remove) => remove());
-}
-
-/** The name that this thread was started under, where it is a worker. */
-function workerName(): string | undefined {
-  const scope = globalThis as { WorkerGlobalScope?: unknown; name?: string };
-  return scope.WorkerGlobalScope === undefined ? undefined : scope.name || undefined;
 }
 
 /**
@@ -60,7 +55,7 @@ export function denoRuntime(): Runtime {
     args: Deno.args,
     env: (name) => Deno.env.get(name),
     onStopSignal,
-    workerRole: workerName(),
+    workerRole: workerRole(),
     startWorker,
     webSocketClient,
     exit: (code) => Deno.exit(code),

@@ -41,12 +41,13 @@ for (const entry of ["main.ts", "gateway/start.ts"]) {
 }
 
 Deno.test("a thread of the database loads no server, protocol library or command line", () => {
-  const layers = new Set(
-    [...loadedBy("gateway/thread.ts").keys()].filter((path) => path.endsWith(".ts")).map((path) =>
-      path.split("/")[0]
-    ),
-  );
-  for (const layer of ["routes", "cli", "rtc", "mqtt", "devices", "dashboards"]) {
+  const loaded = [...loadedBy("gateway/thread.ts").keys()];
+  const layers = new Set(loaded.filter((path) => path.endsWith(".ts")).map((path) => path.split("/")[0]));
+  for (const layer of ["routes", "cli", "rtc", "mqtt", "devices", "dashboards", "transport"]) {
     assert(!layers.has(layer), layer);
   }
+  assertEquals(loaded.filter((path) => path.startsWith("runtime/")).sort(), [
+    "runtime/bun_types.ts",
+    "runtime/worker_role.ts",
+  ]);
 });
