@@ -206,6 +206,13 @@ const properties = every(["DBIRTH"], ({ metrics }) => {
 
 /** The statements by id. */
 export const STATEMENTS: Readonly<Record<string, Check>> = {
+  "intro-group-id-string": every(COUNTED, ({ topic }) => topic.split("/")[1] === NODE.group),
+  "intro-group-id-chars": every(COUNTED, ({ topic }) => !/[+#]/.test(topic)),
+  "intro-edge-node-id-string": every(COUNTED, ({ topic }) => topic.split("/")[3] === NODE.node),
+  "intro-edge-node-id-chars": every(COUNTED, ({ topic }) => !/[+#]/.test(topic)),
+  "intro-device-id-string": onDeviceTopic("DBIRTH"),
+  "intro-device-id-chars": onDeviceTopic("DBIRTH"),
+
   "principles-rbe-recommended": byException("DBIRTH", "DDATA"),
   "principles-birth-certificates-order": bornBeforeAll,
   "principles-persistence-clean-session-50": cleanly,
