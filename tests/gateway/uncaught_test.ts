@@ -3,10 +3,14 @@ import { assertEquals } from "@std/assert";
 /** Throws in a timer and leaves a rejection, with the faults taken in; on both runtimes. */
 const PROGRAM = `
 import { catchUncaught } from "${new URL("../../gateway/uncaught.ts", import.meta.url)}";
-const stop = catchUncaught((where, error) => console.log(where, error.message));
-setTimeout(() => { throw new Error("in a timer"); }, 1);
-setTimeout(() => { Promise.reject(new Error("rejected")); }, 5);
-setTimeout(() => { stop(); console.log("alive"); }, 20);
+const open = setInterval(() => {}, 60_000); // as a gateway's listener keeps it from ending
+let caught = 0;
+const stop = catchUncaught((where, error) => {
+  console.log(where, error.message);
+  if (++caught === 1) setTimeout(() => { Promise.reject(new Error("rejected")); });
+  else setTimeout(() => { stop(); clearInterval(open); console.log("alive"); });
+});
+setTimeout(() => { throw new Error("in a timer"); });
 `;
 
 for (const runtime of ["deno", "bun"] as const) {

@@ -32,6 +32,15 @@ export async function numberChanged(page: Page, topic: string): Promise<void> {
   );
 }
 
+/** Waits until one of the numbers that the page shows has become another: each by itself may stand for long. */
+export async function someNumberChanged(page: Page): Promise<void> {
+  const shown = await page.locator(".number").allTextContents();
+  await page.waitForFunction(
+    (before) => [...document.querySelectorAll(".number")].some((one, i) => one.textContent !== before[i]),
+    shown,
+  );
+}
+
 /** Pixels of a topic's chart that something was drawn on. */
 export function inkedPixels(page: Page, topic: string): Promise<number> {
   return page.evaluate((name) => {

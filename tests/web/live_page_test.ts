@@ -10,7 +10,7 @@ import { TestBrowser } from "../support/browser.ts";
 import { eachForm } from "../support/each_form.ts";
 import type { GatewayProcess } from "../support/gateway_process.ts";
 import { operator } from "../support/operator.ts";
-import { counts, grown, inkedPixels, numberChanged } from "../support/page.ts";
+import { counts, grown, inkedPixels, someNumberChanged } from "../support/page.ts";
 
 /** What Chromium itself writes on the console when nobody listens. */
 const NOBODY_THERE = /net::ERR_|WebSocket connection/;
@@ -26,7 +26,7 @@ async function isLive(page: Page): Promise<string> {
   await page.waitForSelector('.pill[data-state="open"]');
   const topic = await processorTopic(page);
   await grown(page, "received", 20);
-  await numberChanged(page, topic);
+  await someNumberChanged(page); // not the processors': on a busy machine they stand at 100 %
   return topic;
 }
 
