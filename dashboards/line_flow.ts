@@ -38,13 +38,16 @@ const MAX_MARKS = 16;
 /** With this long between two looks, in milliseconds, it was this process that was busy: its round trips do not count. */
 const STALLED_MS = 80;
 
+/** Who answers no ping for so long will answer none, in milliseconds, though it may be there. */
+const MUTE_MS = 15_000;
+
 interface Mark extends FlowMark {
   id: number;
 }
 
 /** Watches how much is under way to one peer. */
 export class LineFlow {
-  readonly window = new FlowWindow();
+  window = new FlowWindow();
   #marks: Mark[] = [];
   #lastId = 0;
   #markedBytes = 0;
@@ -76,12 +79,20 @@ export class LineFlow {
   look(nowMs: number): void {
     if (nowMs - this.#lookedMs > STALLED_MS) this.#stalledMs = nowMs;
     this.#lookedMs = nowMs;
+    if (nowMs - (this.#marks[0]?.sentMs ?? nowMs) > MUTE_MS) this.#forget();
     const unmarked = this.transport.traffic.bytesOut - this.#markedBytes;
     if (unmarked === 0) return;
     const waitedMs = nowMs - this.#markedMs;
     const near = !this.known || (this.window.tripMs < NEAR_MS && !this.window.queued);
     const due = unmarked >= WORTH_BYTES ? near ? NEAR_EVERY_MS : FAR_EVERY_MS : LAST_EVERY_MS;
     if (waitedMs >= due) this.mark(nowMs);
+  }
+
+  /** The peer does not answer any more: what waits in this process has to do. */
+  #forget(): void {
+    this.window = new FlowWindow();
+    this.#marks = [];
+    this.#queuedSinceMs = undefined;
   }
 
   /** Pings as soon as it is worth it: somebody waits for room. */

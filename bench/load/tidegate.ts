@@ -37,8 +37,9 @@ class Session {
   }
 
   #control(text: string): void {
-    const { type, code, message }: { type: string; code?: string; message?: string } = JSON.parse(text);
-    if (type === "ping") return this.say({ type: "pong" });
+    const { type, id, code, message }: { type: string; id?: number; code?: string; message?: string } = JSON
+      .parse(text);
+    if (type === "ping") return this.say({ type: "pong", id });
     if (type === "error") throw new Error(`the gateway answered ${code}: ${message}`);
     this.#waiters.get(type)?.(text);
     this.#waiters.delete(type);

@@ -97,3 +97,19 @@ Deno.test("a dashboard next door has nothing left out, and is asked four times a
   assertEquals(drops, 0);
   assert(watched.pings <= 45, `${watched.pings} pings`);
 });
+
+Deno.test("a peer that answers no more pings is judged by what waits in this process alone", () => {
+  using world = new World();
+  const device = world.openDevice("pump", [{ channel: 1, topic: "state/0", class: "state" }]);
+  const line = world.openDashboard(["pump/#"]);
+  const [first] = line.texts("ping");
+  line.say({ type: "pong", id: first!["id"] });
+  const payload = new Uint8Array(20_000);
+  for (let sequence = 1; sequence <= 400; sequence++) {
+    device.say(batchFrame([{ channel: 1, sequence, payload }]));
+    world.timers.advance(50);
+    world.sweep();
+    if (sequence === 100) assertEquals(line.texts("subscribed").at(-1)!["live"], false);
+  }
+  assertEquals(line.samples.at(-1)!.offset, 400);
+});
