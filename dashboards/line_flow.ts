@@ -108,7 +108,16 @@ export class LineFlow {
     const bytes = this.transport.traffic.bytesOut - this.#markedBytes;
     this.#markedBytes = this.transport.traffic.bytesOut;
     this.#markedMs = nowMs;
-    const mark = { id, bytes, sentMs: nowMs, delivered: 0, deliveredMs: 0, easy: true, open: false };
+    const mark = {
+      id,
+      bytes,
+      sentMs: nowMs,
+      delivered: 0,
+      deliveredMs: 0,
+      easy: true,
+      alone: true,
+      open: false,
+    };
     this.window.sent(mark, nowMs);
     this.#marks.push(mark);
   }

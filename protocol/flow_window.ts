@@ -15,21 +15,25 @@ export const EASY_BYTES = 16_384;
 /** The least that may be under way on a link that queues, in bytes: three messages of the state lane. */
 const LEAST_BYTES = 3_300;
 
+/** While the round trip is taken anew this much may be under way, in bytes: three messages, which queue behind one another at most. */
+const PROBE_BYTES = 3_600;
+
 /** A round trip this far above the shortest says that something queues up, in milliseconds: a busy peer takes as long. */
 const QUEUE_MS = 25;
 
 /** What a receiver may hold its word back, and what its clock and ours may be late, in milliseconds. */
-const WORD_MS = 20;
+const WORD_MS = 10;
 
 /** Share by which the window is larger than what the link holds, so that a link that gets faster is noticed. */
-const GAIN = 1.5;
+const GAIN = 1.25;
 
 /** The highest rate of so long counts, in milliseconds, once it is past twice that. */
 const RATE_WINDOW_MS = 1_000;
 
 /** The shortest round trip is taken anew after this long, in milliseconds, with little under way for the length of the probe. */
 const TRIP_WINDOW_MS = 10_000;
-const TRIP_PROBE_MS = 200;
+const TRIP_PROBE_MS = 50;
+const MAX_PROBE_MS = 3_000;
 
 /** After this long without anything held back the link is fast enough, in milliseconds. */
 const RELIEVED_MS = 1_000;
@@ -43,6 +47,8 @@ export interface FlowMark {
   deliveredMs: number;
   /** Whether less was under way than would have been let: its rate says nothing of the link's. */
   easy: boolean;
+  /** Whether next to nothing was under way before it. */
+  alone: boolean;
   /** Still counted as under way. */
   open: boolean;
 }
@@ -64,9 +70,7 @@ export class FlowWindow {
   #tripMs = Infinity;
   #tripAtMs = 0;
   #lastTripMs = 0;
-  /** End of the present probe of the round trip, and the shortest seen in it. */
-  #probeUntilMs = 0;
-  #probedMs = Infinity;
+  #probe: Probe | undefined;
 
   /** Shortest round trip; Infinity before one was measured. */
   get tripMs(): number {
@@ -86,7 +90,7 @@ export class FlowWindow {
   /** Most bytes that should be under way. */
   get bytes(): number {
     if (this.#tripMs === Infinity) return EASY_BYTES;
-    if (this.#probing) return 2 * LEAST_BYTES;
+    if (this.#probe) return PROBE_BYTES;
     const rate = Math.max(this.#rate, this.#formerRate);
     const window = LEAST_BYTES + rate * (GAIN * this.#tripMs + WORD_MS);
     return this.#tight ? window : Math.max(EASY_BYTES, 4 * window);
@@ -97,10 +101,6 @@ export class FlowWindow {
     return this.bytes - this.inFlight;
   }
 
-  get #probing(): boolean {
-    return this.#probedMs < Infinity;
-  }
-
   /** `mark.bytes` went out now. */
   sent(mark: FlowMark, nowMs: number): void {
     if (this.inFlight === 0) this.#deliveredMs = nowMs;
@@ -108,6 +108,7 @@ export class FlowWindow {
     mark.delivered = this.#delivered;
     mark.deliveredMs = this.#deliveredMs;
     mark.easy = this.#easy;
+    mark.alone = this.inFlight <= PROBE_BYTES;
     mark.open = true;
     this.inFlight += mark.bytes;
   }
@@ -116,7 +117,10 @@ export class FlowWindow {
   blocked(nowMs: number): void {
     this.#easy = false;
     this.#blockedMs = nowMs;
-    if (this.queued) this.#tight = true;
+    if (!this.queued || this.#tight) return;
+    this.#tight = true;
+    // the shortest round trip may have been measured behind others' queues
+    if (!this.#probe) this.#beginProbe(nowMs);
   }
 
   /** There is room, and nothing to send. */
@@ -134,7 +138,7 @@ export class FlowWindow {
   /** It has arrived, `tripMs` after it was sent; what the peer held its word back is taken off already. */
   acknowledged(mark: FlowMark, nowMs: number, tripMs: number): void {
     this.arrived(mark, nowMs);
-    this.#measureTrip(nowMs, tripMs);
+    this.#measureTrip(mark, nowMs, tripMs);
     if (nowMs - this.#blockedMs > RELIEVED_MS) this.#tight = false;
     const spanMs = Math.max(1, nowMs - mark.deliveredMs, nowMs - mark.sentMs);
     this.#measureRate(nowMs, (this.#delivered - mark.delivered) / spanMs, mark.easy);
@@ -157,26 +161,40 @@ export class FlowWindow {
     this.#rate = Math.max(this.#rate, rate);
   }
 
-  #measureTrip(nowMs: number, tripMs: number): void {
+  #measureTrip(mark: FlowMark, nowMs: number, tripMs: number): void {
     this.#lastTripMs = tripMs;
+    if (this.#probe) this.#probeTrip(this.#probe, mark, nowMs, tripMs);
     const stale = nowMs - this.#tripAtMs > TRIP_WINDOW_MS;
-    if (tripMs <= this.#tripMs || (stale && this.#easy && !this.#probing)) {
+    if (tripMs <= this.#tripMs || (stale && !this.#tight && !this.#probe)) {
       this.#tripMs = tripMs;
       this.#tripAtMs = nowMs;
-    } else if (stale) this.#probeTrip(nowMs, tripMs);
+    } else if (stale && !this.#probe) this.#beginProbe(nowMs);
   }
 
   /** Our own queue hides the round trip: for a moment it is let run dry. */
-  #probeTrip(nowMs: number, tripMs: number): void {
-    if (!this.#probing) {
-      this.#probeUntilMs = nowMs + TRIP_PROBE_MS + this.#tripMs;
-      this.#probedMs = tripMs;
-      return;
-    }
-    this.#probedMs = Math.min(this.#probedMs, tripMs);
-    if (nowMs < this.#probeUntilMs) return;
-    this.#tripMs = this.#probedMs;
-    this.#tripAtMs = nowMs;
-    this.#probedMs = Infinity;
+  #beginProbe(nowMs: number): void {
+    this.#probe = { fromMs: nowMs, untilMs: Infinity, tripMs: Infinity };
   }
+
+  #probeTrip(probe: Probe, mark: FlowMark, nowMs: number, tripMs: number): void {
+    if (mark.alone && mark.sentMs >= probe.fromMs) {
+      probe.tripMs = Math.min(probe.tripMs, tripMs);
+      probe.untilMs = Math.min(probe.untilMs, nowMs + TRIP_PROBE_MS);
+    }
+    if (nowMs < Math.min(probe.untilMs, probe.fromMs + MAX_PROBE_MS)) return;
+    this.#probe = undefined;
+    this.#tripAtMs = nowMs;
+    // a little longer is the three messages' own time; much longer is another path
+    if (probe.tripMs < this.#tripMs || (probe.tripMs < Infinity && probe.tripMs > 3 * this.#tripMs)) {
+      this.#tripMs = probe.tripMs;
+    }
+  }
+}
+
+/** The round trip is being taken anew. */
+interface Probe {
+  fromMs: number;
+  untilMs: number;
+  /** Shortest of those messages before which next to nothing was under way. */
+  tripMs: number;
 }

@@ -62,6 +62,7 @@ export class LaneHealth {
   #upSinceMs = 0;
   #holdMs = 0;
   #lookedMs = 0;
+  #trustedSinceMs = -Infinity;
 
   /** Smoothed round trip; 0 before it was measured. */
   get roundTripMs(): number {
@@ -98,6 +99,7 @@ export class LaneHealth {
 
   /** A confirmation brought news; `more` says whether others are still awaited. */
   heard(nowMs: number, more: boolean): void {
+    if (this.quiet(nowMs)) this.#trustedSinceMs = nowMs;
     this.#heardSinceMs ??= nowMs;
     this.#waitingSinceMs = more ? nowMs : undefined;
   }
@@ -129,7 +131,14 @@ export class LaneHealth {
 
   /** The peer's network stack has answered, if not the peer itself: the path is there, and confirmations should follow. */
   sign(nowMs: number): void {
-    if (this.#waitingSinceMs !== undefined) this.#waitingSinceMs = nowMs;
+    if (this.#waitingSinceMs === undefined) return;
+    if (this.quiet(nowMs)) this.#trustedSinceMs = nowMs;
+    this.#waitingSinceMs = nowMs;
+  }
+
+  /** Messages sent before have waited for the path to come back: they tell nothing of the round trip. */
+  get trustedSinceMs(): number {
+    return this.#trustedSinceMs;
   }
 
   /** Whether nothing seems to get through: what is sent now would only be in the way of newer values when it does again. */

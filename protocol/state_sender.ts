@@ -55,6 +55,7 @@ function underWay(sentMs: number): UnderWay {
     delivered: 0,
     deliveredMs: 0,
     easy: true,
+    alone: true,
     open: false,
     given: false,
     awaited: true,
@@ -108,7 +109,9 @@ export class StateSender {
     const { highest, heldUs } = confirmation;
     const newest = this.#underWay.get(highest);
     const heldMs = heldUs / 1_000;
-    if (newest) this.health.roundTrip(Math.max(0, nowMs - newest.sentMs - heldMs));
+    if (newest && newest.sentMs >= this.health.trustedSinceMs) {
+      this.health.roundTrip(Math.max(0, nowMs - newest.sentMs - heldMs));
+    }
     this.#letGo(nowMs, highest - OVERTAKEN);
     let news = 0;
     confirmedNumbers(confirmation, (number) => {
@@ -157,7 +160,8 @@ export class StateSender {
   /** When to call {@link next} although nothing was put, in milliseconds; never Infinity, since an idle lane is probed. */
   get wakeAtMs(): number {
     let at = Math.min(this.#sentMs + this.#heartbeatMs(), this.health.doubtAtMs(this.#askedMs));
-    if (this.health.quiet(this.#askedMs)) return at;
+    const { health } = this;
+    if (health.quiet(this.#askedMs) || (health.up && health.doubtful(this.#askedMs))) return at;
     if (this.#blocked) return Math.min(at, this.#askedMs + RECHECK_MS);
     for (const stream of this.#streams) at = Math.min(at, stream.dueMs());
     const oldest = this.#oldest();
@@ -172,7 +176,7 @@ export class StateSender {
   /** Whether samples wait: nothing seems to get through, or enough is under way. */
   #holds(nowMs: number): boolean {
     this.#blocked = false;
-    if (this.health.quiet(nowMs)) return true;
+    if (this.health.quiet(nowMs) || (this.health.up && this.health.doubtful(nowMs))) return true;
     let due = false;
     for (const stream of this.#streams) due ||= stream.dueMs() <= nowMs;
     if (!due) {
