@@ -94,7 +94,7 @@ export function toldByEvents(events: readonly SessionEventRow[]): string {
   const last = events.findLast(({ kind }) => TELLING.includes(kind));
   if (!last) return "it never moved from the transport on which it began";
   const { to, cause, reason } = last.detail;
-  if (last.kind === "moved") return `it moved to ${to}: ${cause}`;
+  if (last.kind === "moved") return `it moved to ${to}${cause === undefined ? "" : `: ${cause}`}`;
   if (last.kind === "webrtc_rejected") return `its offer of WebRTC was turned down: ${reason}`;
   return `its WebRTC path ended: ${cause}`;
 }
