@@ -16,6 +16,7 @@ import {
   checkPort,
   checkTls,
 } from "../doctor/checks.ts";
+import { clockSync } from "../doctor/clock_sync.ts";
 import { type Finding, lineOf } from "../doctor/finding.ts";
 import { iceCommand } from "./doctor_ice.ts";
 import { EXIT, UserError } from "../errors.ts";
@@ -68,7 +69,7 @@ async function examine(context: Context, options: Record<string, unknown>): Prom
     gateway?.finding ?? await checkDatabase(config, context.parts),
     await checkPort(config, run),
     await checkTls(config, nowMs),
-    checkClock(nowMs, gateway?.gatewayMs),
+    checkClock(nowMs, gateway?.gatewayMs, await clockSync(nowMs)),
     ...await checkBridges(config),
   ];
 }

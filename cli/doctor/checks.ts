@@ -17,6 +17,7 @@ import type { Parts } from "../parts.ts";
 import type { RunState } from "../run_file.ts";
 import { formatAddress } from "../setting.ts";
 import { formatDuration, formatSize } from "../units.ts";
+import { type ClockSync, syncInWords } from "./clock_sync.ts";
 import type { Finding } from "./finding.ts";
 
 /** With less free than this the recording stops soon, and the system may misbehave. */
@@ -125,8 +126,8 @@ export async function checkTls({ tls, tlsCert, tlsKey }: Config, nowMs: number):
   return { check: "tls", status: "ok", message: "off" };
 }
 
-/** Whether this machine's clock is set, and agrees with the gateway's where one answers. */
-export function checkClock(nowMs: number, gatewayMs: number | undefined): Finding {
+/** Whether this machine's clock is set, agrees with the gateway's where one answers, and follows a time server. */
+export function checkClock(nowMs: number, gatewayMs: number | undefined, sync: ClockSync): Finding {
   if (nowMs < EARLIEST_CLOCK_MS) {
     return {
       check: "clock",
@@ -135,10 +136,7 @@ export function checkClock(nowMs: number, gatewayMs: number | undefined): Findin
       advice: "set it, e.g. with: timedatectl set-ntp true",
     };
   }
-  if (gatewayMs === undefined) {
-    return { check: "clock", status: "ok", message: new Date(nowMs).toISOString() };
-  }
-  const apart = Math.abs(nowMs - gatewayMs);
+  const apart = gatewayMs === undefined ? 0 : Math.abs(nowMs - gatewayMs);
   // An HTTP date counts whole seconds (RFC 9110 section 5.6.7), so one second is no difference.
   if (apart > CLOCK_TOLERANCE_MS + 1_000) {
     return {
@@ -148,7 +146,17 @@ export function checkClock(nowMs: number, gatewayMs: number | undefined): Findin
       advice: "let both follow a time server, e.g. with: timedatectl set-ntp true",
     };
   }
-  return { check: "clock", status: "ok", message: "this machine and the gateway agree" };
+  const agrees = gatewayMs === undefined
+    ? new Date(nowMs).toISOString()
+    : "this machine and the gateway agree";
+  const message = `${agrees}; ${syncInWords(sync)}`;
+  if (sync.state !== "waiting") return { check: "clock", status: "ok", message };
+  return {
+    check: "clock",
+    status: "warn",
+    message,
+    advice: "check that UDP port 123 is open, or name a server in timesyncd.conf",
+  };
 }
 
 /** Whether the brokers of the MQTT bridges can be reached, one finding each. */

@@ -89,10 +89,12 @@ Deno.test("doctor warns of a recording that may outgrow the disk", async () => {
 
 Deno.test("checkClock tells an unset clock and one that differs from the gateway's", () => {
   const now = Date.UTC(2026, 5, 1);
-  assertEquals(checkClock(0, undefined).status, "fail");
-  assertEquals(checkClock(now, undefined).status, "ok");
-  assertEquals(checkClock(now, now - 1_900).status, "ok");
-  assertEquals(checkClock(now, now + 60_000).status, "warn");
+  const unknown = { state: "unknown" } as const;
+  assertEquals(checkClock(0, undefined, unknown).status, "fail");
+  assertEquals(checkClock(now, undefined, unknown).status, "ok");
+  assertEquals(checkClock(now, now - 1_900, unknown).status, "ok");
+  assertEquals(checkClock(now, now + 60_000, unknown).status, "warn");
+  assertEquals(checkClock(now, undefined, { state: "waiting", by: "systemd-timesyncd" }).status, "warn");
 });
 
 Deno.test("doctor --running fails when no gateway runs over the folder", async () => {
