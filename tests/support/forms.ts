@@ -36,16 +36,16 @@ function cleanEnvironment(path: string): Record<string, string> {
 
 const ENVIRONMENT = cleanEnvironment(Deno.env.get("PATH") ?? "/usr/bin:/bin");
 
-/** The permissions of `deno task start`, so that a test cannot pass with more than users have. */
-function startPermissions(): string[] {
+/** The permissions of `deno task gateway`, so that a test cannot pass with more than users have. */
+function userPermissions(): string[] {
   const manifest: { tasks: Record<string, string | { command: string }> } = JSON.parse(
     Deno.readTextFileSync(`${ROOT}deno.json`),
   );
-  const start = manifest.tasks["start"] ?? "";
-  const command = typeof start === "string" ? start : start.command;
+  const task = manifest.tasks["gateway"] ?? "";
+  const command = typeof task === "string" ? task : task.command;
   const words = command.split(/\s+/);
   const program = words.indexOf("main.ts");
-  if (program < 0) throw new Error(`deno.json: task "start" does not run main.ts: ${command}`);
+  if (program < 0) throw new Error(`deno.json: task "gateway" does not run main.ts: ${command}`);
   return words.slice(words.indexOf("run") + 1, program);
 }
 
@@ -83,7 +83,7 @@ const FORMS: readonly Form[] = [
     command: () =>
       Promise.resolve({
         program: Deno.execPath(),
-        args: ["run", ...startPermissions(), "main.ts"],
+        args: ["run", ...userPermissions(), "main.ts"],
         cwd: ROOT,
         env: ENVIRONMENT,
       }),
@@ -96,7 +96,7 @@ const FORMS: readonly Form[] = [
     name: "Deno, bundle",
     command: async () => ({
       program: Deno.execPath(),
-      args: ["run", ...startPermissions(), "tidegate.mjs"],
+      args: ["run", ...userPermissions(), "tidegate.mjs"],
       cwd: await alone(BUNDLE),
       env: ENVIRONMENT,
     }),
