@@ -7,23 +7,18 @@ import { CLOSE } from "../protocol/close_codes.ts";
 import { type DashboardMessage, parseDashboardMessage, type ToDashboard } from "../protocol/control.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { LaneMove } from "../protocol/lane_health.ts";
-import { MAX_READING, MAX_SUBSCRIPTIONS } from "../protocol/limits.ts";
-import { patternProblem } from "../protocol/topics.ts";
 import type { Principal } from "../hub/access.ts";
 import { StateOutbox } from "../hub/state_outbox.ts";
-import type { Topic } from "../hub/topic.ts";
 import { Connection, type Ending } from "../sessions/connection.ts";
 import { LaneSlot } from "../sessions/lane_slot.ts";
 import { LastingSession, TOTALS_EVERY_MS } from "../sessions/lasting.ts";
 import { hasOwnLane, type LaneHandlers, type StateLane } from "../transport/lane.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { SessionWay } from "../transport/way.ts";
-import { Announced } from "./announced.ts";
 import { Backlog } from "./backlog.ts";
 import type { DashboardContext, ResumableDashboard } from "./context.ts";
 import type { LiveDashboard } from "./directory.ts";
-import { Subscription } from "./subscription.ts";
-import { Turns } from "./turns.ts";
+import { Subscriptions } from "./subscriptions.ts";
 import { answerWrite } from "./write.ts";
 
 type Message<T extends DashboardMessage["type"]> = Extract<DashboardMessage, { type: T }>;
@@ -31,6 +26,7 @@ type Message<T extends DashboardMessage["type"]> = Extract<DashboardMessage, { t
 interface OpenSession {
   session: LastingSession<ResumableDashboard>;
   lane: LaneSlot;
+  subscriptions: Subscriptions;
 }
 
 /** How often skipped samples are reported to the peer, in milliseconds. */
@@ -44,10 +40,6 @@ export class DashboardSession implements LiveDashboard {
   /** From `hello` until the connection is over. */
   #opened: OpenSession | undefined;
   readonly #backlog: Backlog;
-  readonly #announced = new Announced();
-  /** Turns at reading the recording. */
-  readonly #turns = new Turns(MAX_READING);
-  readonly #subscriptions = new Map<number, Subscription>();
   #outbox: StateOutbox | undefined;
   #reportedMs = 0;
   #totalsMs = 0;
@@ -77,16 +69,16 @@ export class DashboardSession implements LiveDashboard {
   }
 
   #sweep(nowMs: number): void {
-    if (this.#opened) this.#lookAtBacklog(nowMs);
-    if (!this.#opened) return;
+    this.#opened?.subscriptions.look(nowMs);
+    if (!this.#opened) return; // the peer reads nothing any more
+    const { session, lane, subscriptions } = this.#opened;
     this.#backlog.wake();
     if (nowMs - this.#reportedMs < REPORT_EVERY_MS) return;
     this.#reportedMs = nowMs;
-    for (const subscription of this.#subscriptions.values()) subscription.report();
-    if (nowMs - this.#totalsMs < TOTALS_EVERY_MS) return;
+    subscriptions.report();
+    if (this.connection.over || nowMs - this.#totalsMs < TOTALS_EVERY_MS) return;
     this.#totalsMs = nowMs;
     const outbox = this.#outbox;
-    const { session, lane } = this.#opened;
     if (outbox?.up) session.tally.roundTripUs = Math.round(outbox.sender.health.roundTripMs * 1_000);
     session.refresh(lane.traffic);
   }
@@ -96,41 +88,7 @@ export class DashboardSession implements LiveDashboard {
     if (id === undefined || !this.#opened) return;
     const nowMs = this.context.liveness.nowMs();
     this.#backlog.flow.pong(id, nowMs);
-    this.#drain();
-  }
-
-  /** Feeds those who wait for room as far as the line has it. */
-  #drain(): void {
-    for (const subscription of this.#subscriptions.values()) subscription.drain();
-  }
-
-  #lookAtBacklog(nowMs: number): void {
-    this.#backlog.flow.look(nowMs);
-    for (const subscription of this.#subscriptions.values()) {
-      switch (this.#backlog.look(nowMs, subscription.maxStaleMs, subscription.overLane)) {
-        case "clear":
-        case "waiting":
-          break;
-        case "behind":
-          this.#fallBehind(subscription);
-          break;
-        case "stuck":
-          return this.connection.refused();
-      }
-    }
-    this.#drain();
-  }
-
-  #fallBehind(subscription: Subscription): void {
-    if (subscription.behind || !this.#opened) return;
-    const { record } = this.#opened.session;
-    subscription.fallBehind();
-    if (!subscription.behind) return;
-    record.event("behind", {
-      subscription: subscription.id,
-      waiting: this.transport.bufferedBytes,
-      underWay: this.#backlog.flow.inFlight,
-    });
+    this.#opened.subscriptions.drain();
   }
 
   #control(message: DashboardMessage): void {
@@ -146,12 +104,9 @@ export class DashboardSession implements LiveDashboard {
       case "clock_reply":
         return; // a dashboard's clock stamps nothing
       case "subscribe":
-        return this.#subscribe(this.#open(message.type), message);
+        return this.#open(message.type).subscriptions.subscribe(message);
       case "unsubscribe":
-        this.#open(message.type);
-        this.#subscriptions.get(message.id)?.end();
-        this.#subscriptions.delete(message.id);
-        return this.connection.send({ type: "unsubscribed", id: message.id });
+        return this.#open(message.type).subscriptions.unsubscribe(message.id);
       case "write":
         this.#open(message.type);
         return answerWrite(message, this.principal, this.context, (answer) => this.connection.send(answer));
@@ -188,20 +143,33 @@ export class DashboardSession implements LiveDashboard {
       drops: "dashboard_drops",
     });
     const { record, tally } = session;
-    const use = (lane: StateLane) => this.#useLane(session, lane);
-    this.#opened = { session, lane: new LaneSlot({ connection, record, tally, use }) };
+    const subscriptions = new Subscriptions({
+      context,
+      connection,
+      backlog: this.#backlog,
+      record,
+      tally,
+      readable: principal.read,
+      lane: () => this.#outbox?.up ? this.#outbox : undefined,
+    });
+    const use = (lane: StateLane) => this.#useLane(session, subscriptions, lane);
+    this.#opened = { session, subscriptions, lane: new LaneSlot({ connection, record, tally, use }) };
     this.sessionId = record.id;
     connection.send(session.welcome({ rights: { read: [...principal.read], write: [...principal.write] } }));
     this.#backlog.flow.mark(context.liveness.nowMs()); // the round trip of a line on which nothing waits yet
     if (!connection.over) this.#opened.lane.begin();
   }
 
-  #useLane(session: OpenSession["session"], lane: StateLane): LaneHandlers {
+  #useLane(
+    session: OpenSession["session"],
+    subscriptions: Subscriptions,
+    lane: StateLane,
+  ): LaneHandlers {
     const { scheduler } = this.context.feeds;
     const outbox = new StateOutbox(lane, scheduler, {
       moved: (move) => this.#moved(session, move),
       doubtful: (doubtful) => {
-        for (const subscription of this.#subscriptions.values()) subscription.doubtful(doubtful);
+        for (const subscription of subscriptions) subscription.doubtful(doubtful);
       },
     });
     this.#outbox = outbox;
@@ -212,7 +180,7 @@ export class DashboardSession implements LiveDashboard {
         const wasUp = outbox.up;
         outbox.close();
         if (this.#outbox === outbox) this.#outbox = undefined;
-        for (const subscription of this.#subscriptions.values()) subscription.moveDown();
+        for (const subscription of subscriptions) subscription.moveDown();
         if (wasUp) this.#moved(session, { to: "websocket", cause });
       },
     };
@@ -225,49 +193,7 @@ export class DashboardSession implements LiveDashboard {
     session.moved(to, cause);
     this.connection.send({ type: "moved", to, cause: cause.slice(0, 1000) });
     // there is no way back to take: what is in doubt goes both ways until the lane is gone or answers
-    if (to === "webrtc") { for (const subscription of this.#subscriptions.values()) subscription.moveUp(); }
-  }
-
-  #subscribe({ session }: OpenSession, request: Message<"subscribe">): void {
-    const problem = request.patterns.length === 0
-      ? "a subscription needs at least one pattern"
-      : request.patterns.map(patternProblem).find((one) => one !== undefined);
-    const { connection } = this;
-    if (problem) {
-      return connection.send({
-        type: "error",
-        code: "bad_pattern",
-        message: problem,
-        ref: { id: request.id },
-      });
-    }
-    if (!this.#subscriptions.has(request.id) && this.#subscriptions.size >= MAX_SUBSCRIPTIONS) {
-      throw new ProtocolError(
-        CLOSE.limitExceeded,
-        `${this.#subscriptions.size + 1} subscriptions are above the limit of ${MAX_SUBSCRIPTIONS}`,
-      );
-    }
-    this.#subscriptions.get(request.id)?.end();
-    session.record.event("subscribed", {
-      id: request.id,
-      patterns: request.patterns.slice(0, 8),
-      from: startOf(request),
-    });
-    const subscription = new Subscription(request, {
-      context: this.context,
-      transport: this.transport,
-      backlog: this.#backlog,
-      tally: session.tally,
-      lane: () => this.#outbox?.up ? this.#outbox : undefined,
-      readable: this.principal.read,
-      send: (message) => connection.send(message),
-      announce: (topics, epoch) => this.#announce(topics, epoch),
-      ready: () => this.#backlog.cleared(),
-      turns: this.#turns,
-      failed: (message) => connection.close(CLOSE.internal, message, true),
-      refused: () => connection.refused(),
-    });
-    this.#subscriptions.set(request.id, subscription);
+    if (to === "webrtc") { for (const subscription of this.#opened.subscriptions) subscription.moveUp(); }
   }
 
   #way(): SessionWay | undefined {
@@ -287,24 +213,14 @@ export class DashboardSession implements LiveDashboard {
     });
   }
 
-  #announce(topics: Topic[], epoch?: string): void {
-    for (const text of this.#announced.news(topics, epoch)) this.connection.transmit(text);
-  }
-
   #over(ending: Ending): void {
     const opened = this.#opened;
     this.#opened = undefined;
     this.context.directory.delete(this);
-    for (const subscription of this.#subscriptions.values()) subscription.end();
+    opened?.subscriptions.end();
     this.#backlog.end();
     if (!opened) return;
     opened.lane.close();
     opened.session.end(ending, { tokenId: this.principal.tokenId });
   }
-}
-
-/** Where a subscription begins, short enough for the session's story. */
-function startOf({ from = "snapshot" }: Message<"subscribe">): string {
-  if (typeof from === "string") return from;
-  return from.positions ? `${Object.keys(from.positions).length} positions` : `time ${from.time}`;
 }

@@ -96,12 +96,18 @@ function pump(world: World) {
   };
 }
 
-Deno.test("a dashboard moves to its lane when it answers, and back when it closes", () => {
-  using world = new World();
+/** A device, and a dashboard that takes its state over the lane by now. */
+function onLane(world: World, subscribe: object = {}) {
   const source = pump(world);
-  const viewer = new Viewer(world, {});
+  const viewer = new Viewer(world, subscribe);
   viewer.offer();
   world.timers.advance(100);
+  return { source, viewer };
+}
+
+Deno.test("a dashboard moves to its lane when it answers, and back when it closes", () => {
+  using world = new World();
+  const { source, viewer } = onLane(world);
   assertEquals(viewer.moves, ["webrtc"]);
   for (let i = 0; i < 20; i++) {
     source.say("state");
@@ -132,10 +138,7 @@ Deno.test("a dashboard moves to its lane when it answers, and back when it close
 
 Deno.test("a dashboard whose path is cut is back on the line within a second with the newest value", () => {
   using world = new World();
-  const source = pump(world);
-  const viewer = new Viewer(world, {});
-  viewer.offer();
-  world.timers.advance(100);
+  const { source, viewer } = onLane(world);
   viewer.lane!.cut = true;
   const cutAtMs = world.timers.ms;
   while (viewer.moves.length < 2) {
@@ -152,10 +155,7 @@ Deno.test("a dashboard whose path is cut is back on the line within a second wit
 
 Deno.test("while confirmations are missing the newest state takes the line too, before the lane is left", () => {
   using world = new World();
-  const source = pump(world);
-  const viewer = new Viewer(world, {});
-  viewer.offer();
-  world.timers.advance(100);
+  const { source, viewer } = onLane(world);
   viewer.lane!.cut = true;
   const cutAtMs = world.timers.ms;
   const before = viewer.states.length;
@@ -178,10 +178,7 @@ Deno.test("while confirmations are missing the newest state takes the line too, 
 
 Deno.test("state on a lane that is silent comes on the line and on the lane as soon as it shows a sign of life", () => {
   using world = new World();
-  const source = pump(world);
-  const viewer = new Viewer(world, {});
-  viewer.offer();
-  world.timers.advance(100);
+  const { source, viewer } = onLane(world);
   viewer.lane!.cut = true;
   for (let ms = 0; ms < 3_000; ms += 20) {
     source.say("state");
@@ -198,10 +195,7 @@ Deno.test("state on a lane that is silent comes on the line and on the lane as s
 
 Deno.test("maxHz holds on the lane, and what it leaves out is reported", () => {
   using world = new World();
-  const source = pump(world);
-  const viewer = new Viewer(world, { maxHz: 10 });
-  viewer.offer();
-  world.timers.advance(100);
+  const { source, viewer } = onLane(world, { maxHz: 10 });
   for (let i = 0; i < 200; i++) {
     source.say("state");
     world.timers.advance(5);
@@ -219,10 +213,7 @@ Deno.test("maxHz holds on the lane, and what it leaves out is reported", () => {
 
 Deno.test("a sample too large for the lane comes on the line", () => {
   using world = new World();
-  const source = pump(world);
-  const viewer = new Viewer(world, {});
-  viewer.offer();
-  world.timers.advance(100);
+  const { source, viewer } = onLane(world);
   source.say("state");
   const topic = world.hub.topic("pump/state")!;
   const before = viewer.line.samples.length;
