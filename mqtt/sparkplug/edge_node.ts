@@ -110,11 +110,6 @@ export class EdgeNode {
     this.#link.start();
   }
 
-  /** Cuts the connection, which is made anew. */
-  cut(): void {
-    this.#link.cut();
-  }
-
   /** Says that the node goes, and ends. */
   async stop(): Promise<void> {
     this.#lane.stop();
@@ -176,7 +171,6 @@ export class EdgeNode {
   }
 
   #online({ client }: Connected): void {
-    this.#host?.reconnected();
     this.#phase = { at: "waiting", client };
     this.#subscribe(client, this.#names.node("NCMD"));
     if (this.#names.hostState !== undefined) this.#subscribe(client, this.#names.hostState);

@@ -9,14 +9,8 @@ export type HostNews = { kind: "online" } | { kind: "offline" } | { kind: "ignor
 
 /** The primary host application as its messages tell. */
 export class HostState {
-  /** Whether it is there, or undefined while this connection has not heard of it. */
-  online: boolean | undefined;
+  /** Kept from connection to connection, to tell old news from new. */
   #lastMs: number | undefined;
-
-  /** A new connection: its STATE message has yet to come. What was heard before still tells old news from new. */
-  reconnected(): void {
-    this.online = undefined;
-  }
 
   /** Takes a STATE message. */
   take(payload: string): HostNews {
@@ -29,7 +23,6 @@ export class HostState {
       return { kind: "ignored", why: `its time ${state.timestamp} is before ${this.#lastMs}, heard before` };
     }
     this.#lastMs = state.timestamp;
-    this.online = state.online;
     return { kind: state.online ? "online" : "offline" };
   }
 }
