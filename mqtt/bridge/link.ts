@@ -52,6 +52,8 @@ export interface LinkOptions {
   connectTimeoutMs: number;
   /** What DISCONNECT says when the link is stopped (MQTT 5 section 3.14.2). */
   goodbye?: Partial<IDisconnectPacket>;
+  /** Is told that CONNECT goes out, which not every attempt comes to. */
+  connecting?(): void;
   /** Is told of a connection; `lost` of the same one follows in any case. */
   online(connected: Connected): void;
   lost(): void;
@@ -144,6 +146,9 @@ export class Link {
       client.stream?.destroy();
       over.resolve(problem);
     }, this.#options.connectTimeoutMs);
+    client.on("packetsend", ({ cmd }) => {
+      if (cmd === "connect") this.#options.connecting?.();
+    });
     client.on("error", (error) => problem ??= errorInWords(error));
     client.on("disconnect", (packet) => problem = codeInWords(packet.reasonCode ?? 0));
     client.handleMessage = (packet, done) => this.#options.message(packet, done);

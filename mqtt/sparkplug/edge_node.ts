@@ -95,6 +95,7 @@ export class EdgeNode {
       options: () => this.#options(),
       connectTimeoutMs: config.connectTimeoutS * 1_000,
       ...(config.version === 5 ? { goodbye: { reasonCode: DISCONNECT_WITH_WILL } } : {}),
+      connecting: () => this.#bdSeq.sent(),
       online: (connected) => this.#online(connected),
       lost: () => this.#lost(),
       message: (packet, done) => {

@@ -31,6 +31,7 @@ const NO_TOPIC = 0;
 export class BirthDeathSequence {
   readonly #reader: string;
   #last: number | undefined;
+  #sent = true;
 
   /**
    * @param node Group and node, which the count belongs to.
@@ -45,12 +46,19 @@ export class BirthDeathSequence {
     this.#last = kept.find(({ reader }) => reader === this.#reader)?.offset;
   }
 
-  /** The next connection's; on its way to disk when this returns. */
+  /** The next connection's, also where the last attempt had no CONNECT; on its way to disk when this returns. */
   next(): number {
+    if (!this.#sent) return this.current;
+    this.#sent = false;
     const value = this.#last === undefined ? 0 : (this.#last + 1) % MODULUS;
     this.#last = value;
     this.store.putCursor({ reader: this.#reader, topic: NO_TOPIC, epoch: "", offset: value });
     return value;
+  }
+
+  /** A CONNECT with it goes out. */
+  sent(): void {
+    this.#sent = true;
   }
 
   /** The present connection's. */

@@ -19,7 +19,10 @@ Deno.test("bdSeq goes on behind the last run's, for its own node only", () => {
   const store = { putCursor: (row: typeof rows[number]) => void rows.push(row) };
   assertEquals(new BirthDeathSequence("b plant/gw", store, []).next(), 0);
   const again = new BirthDeathSequence("b plant/gw", store, rows);
-  assertEquals([again.next(), again.current], [1, 1]);
+  // An attempt that came to no CONNECT takes no number.
+  assertEquals([again.next(), again.next(), again.current], [1, 1, 1]);
+  again.sent();
+  assertEquals([again.next(), rows.length], [2, 3]);
   assertEquals(new BirthDeathSequence("b plant/other", store, rows).next(), 0);
   const last = rows.map((row) => ({ ...row, offset: 255 }));
   assertEquals(new BirthDeathSequence("b plant/gw", store, last).next(), 0);

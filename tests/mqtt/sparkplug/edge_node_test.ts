@@ -27,7 +27,7 @@ const to = (verb: string, device: string) => (message: Caught) =>
 eachForm(({ form, alone }) => {
   // One suffices to see that the payloads' library is in the package.
   const source = form.name.includes("source");
-  for (const version of source ? [4, 5] : [5]) {
+  for (const version of form.name === "Deno, source" ? [4, 5] : [5]) {
     alone(
       `births, data, a write and deaths travel over MQTT ${version === 4 ? "3.1.1" : "5"}`,
       async (start) => {
@@ -95,7 +95,8 @@ eachForm(({ form, alone }) => {
       assertEquals(alarms(before, name), range(1, 10).map((event) => [event, false]));
       assertEquals(alarms(after, name), range(11, 30).map((event) => [event, event < 30]));
       assertEquals(after.of("NBIRTH").length, 1);
-      assertEquals(metric(after.of("NBIRTH")[0]!, "bdSeq")?.value !== 0, true);
+      // Attempts while nobody listened had no CONNECT.
+      assertEquals(metric(after.of("NBIRTH")[0]!, "bdSeq")?.value, 1);
     },
   );
 });
