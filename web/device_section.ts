@@ -56,6 +56,7 @@ export function transportName(transport: string): string {
   switch (transport) {
     case "websocket":
       return "WebSocket";
+    case "datachannel":
     case "webrtc":
       return "WebRTC";
     case "webtransport":

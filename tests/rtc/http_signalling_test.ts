@@ -172,7 +172,7 @@ Deno.test("a change says which state it means, and only the token that made the 
   const path = `/v1/rtc/${offered.headers.get("location")}`;
   const tag = offered.headers.get("etag")!;
   const fragment = "a=end-of-candidates\r\n";
-  const credentials = (ufrag: string) => `a=ice-ufrag:${ufrag}\r\na=ice-pwd:${"p".repeat(22)}\r\n`;
+  const credentials = (ufrag: string) => `a=ice-ufrag:${ufrag}\r\na=ice-pwd:${ufrag.repeat(6)}\r\n`;
   const patch = async (body: string, headers: Record<string, string>) => {
     const response = await it.request(path, {
       method: "PATCH",
@@ -194,6 +194,18 @@ Deno.test("a change says which state it means, and only the token that made the 
   const trickled = await patch(hidden + fragment, { "if-match": `"other", ${tag}` });
   assertEquals([trickled.status, trickled.headers.get("etag")], [204, null]);
   assertEquals(it.counters.get("webrtc_refused", "bad_candidate"), 1);
+  const restarts = ["aaaa", "bbbb"].map((ufrag) =>
+    it.request(path, {
+      method: "PATCH",
+      body: credentials(ufrag),
+      headers: { "content-type": FRAGMENT, ...it.dashboard, "if-match": "*" },
+    })
+  );
+  const [first, second] = await Promise.all(restarts);
+  assertEquals([first!.status, second!.status], [200, 409]);
+  assertStringIncludes(await first!.text(), "a=ice-ufrag:");
+  assert(first!.headers.get("etag") !== tag);
+  assertEquals(await status(credentials("aaaa"), { "if-match": "*" }), 422);
   const other = it.bearer({ role: "dashboard", label: "other" });
   assertEquals(await status(fragment, { "if-match": tag, ...other }), 404);
   assertEquals((await it.request(path, { method: "DELETE", headers: other })).status, 404);
