@@ -22,6 +22,8 @@ const REASONED: Record<string, string> = {
   webrtc_control: "WebRTC sessions without a WebSocket, by what became of them.",
   webrtc_lanes: "WebRTC state lanes, by what became of them.",
   webrtc_refused: "WebRTC offers and candidates that were not taken, by reason.",
+  webrtc_packets_refused:
+    "UDP packets that were kept from WebRTC peers: of no such form, not signed, from a stranger.",
   faults: "Faults of the gateway's own, by part.",
 };
 

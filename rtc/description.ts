@@ -10,6 +10,13 @@ import type { IceCredentials } from "./sdpfrag.ts";
 /** Longest candidate line, in characters; those of real ICE agents have about 150. */
 const MAX_CANDIDATE = 512;
 
+/** Bounds of an offer; a browser's has 20 lines, of which the fingerprint with 110 characters is about the longest. */
+const MAX_LINES = 256;
+const MAX_LINE = 1_024;
+
+/** Most candidates that one peer may name in all: each is checked against every address of the machine. */
+export const MAX_CANDIDATES = 64;
+
 /** Whether a text is a session description at all. */
 export function isDescription(sdp: string): boolean {
   return /^v=0\r?\n/.test(sdp);
@@ -18,6 +25,8 @@ export function isDescription(sdp: string): boolean {
 /** What an offer lacks, in words for the peer; undefined when it can be answered. */
 export function offerProblem(sdp: string): string | undefined {
   if (!isDescription(sdp)) return "the offer is not a session description (RFC 8866)";
+  const excess = tooMuch(sdp);
+  if (excess) return excess;
   if (!/^m=application \d+ (?:(?:UDP|TCP)\/)?DTLS\/SCTP \S/m.test(sdp)) {
     return "the offer has no application section: data channels are all that the gateway speaks";
   }
@@ -28,7 +37,27 @@ export function offerProblem(sdp: string): string | undefined {
     return "the offer has no fingerprint of SHA-256 or better, so its peer could not be told from another";
   }
   if (!/^a=ice-ufrag:/m.test(sdp) || !/^a=ice-pwd:/m.test(sdp)) return "the offer has no ICE credentials";
+  // RFC 8839 section 5.4
+  if (!/^a=ice-ufrag:[\w+/-]{4,256}\r?$/m.test(sdp) || !/^a=ice-pwd:[\w+/=-]{22,256}\r?$/m.test(sdp)) {
+    return "the offer's ICE credentials are not 4 to 256 and 22 to 256 characters (RFC 8839)";
+  }
   return undefined;
+}
+
+/** What an offer has more of than anybody needs; werift would take it all in. */
+function tooMuch(sdp: string): string | undefined {
+  const lines = sdp.split("\n");
+  if (lines.length > MAX_LINES) return `the offer has ${lines.length} lines, the limit is ${MAX_LINES}`;
+  const longest = lines.reduce((most, line) => Math.max(most, line.length), 0);
+  if (longest > MAX_LINE) return `the offer has a line of ${longest} characters, the limit is ${MAX_LINE}`;
+  const candidates = lines.filter((line) => line.startsWith("a=candidate:")).length;
+  if (candidates > MAX_CANDIDATES) {
+    return `the offer has ${candidates} candidates, the limit is ${MAX_CANDIDATES}`;
+  }
+  const sections = lines.filter((line) => line.startsWith("m=application")).length;
+  return sections > 1
+    ? `the offer has ${sections} application sections, and one transport is enough`
+    : undefined;
 }
 
 /** Largest message that the writer of a description takes, in bytes (RFC 8841 section 6); Infinity for any size. */

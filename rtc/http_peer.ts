@@ -115,6 +115,8 @@ export class HttpPeer implements HttpSession, Member {
         if (candidate === null) this.#gathering?.done.resolve();
         else this.#gathering?.candidates.push(candidate.candidate);
       },
+      unanswerable: () => {}, // whoever waits for the answer hears of it
+      packetRefused: (why) => parts.counters.add("webrtc_packets_refused", why),
       channel: (channel) => this.#channel(channel),
       closed: (cause) => this.#closed(cause),
     });

@@ -160,6 +160,8 @@ class Negotiation implements LaneNegotiation, Member {
     const peer: Peer = new Peer(settings, this.host, iceServersFor(settings, "gateway"), {
       answer: (answer) => this.session.send({ type: "answer", sdp: answer }),
       candidate: (candidate) => this.session.send({ type: "candidate", candidate }),
+      unanswerable: (reason) => this.#reject("unprocessable", reason),
+      packetRefused: (why) => this.parts.counters.add("webrtc_packets_refused", why),
       channel: (channel) => {
         if (live.lane || !isStateChannel(channel)) return false;
         this.#opened(live, new DataChannelLane(channel, (cause) => peer.close(cause)));

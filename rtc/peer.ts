@@ -8,16 +8,15 @@ import { networkInterfaces } from "node:os";
 import type { PeerConfig, RTCDataChannel, RTCPeerConnection } from "werift";
 import type { Welcome } from "../protocol/control.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
+import { SocketGuard } from "./guard_sockets.ts";
+import type { Refused } from "./packet_guard.ts";
 import { addressConfig, chosenAddresses } from "./host_addresses.ts";
 import { NO_PATH, type PathFacts, pathFacts } from "./facts.ts";
-import { candidateLines, placeholderCandidate, type RemoteCandidate } from "./description.ts";
+import { candidateLines, MAX_CANDIDATES, placeholderCandidate, type RemoteCandidate } from "./description.ts";
 import { webRtc } from "./library.ts";
 import { shortenRetransmission } from "./retransmission.ts";
 import type { RtcSettings } from "./settings.ts";
 import { tolerateSocketErrors } from "./socket_errors.ts";
-
-/** Most candidates that wait for the offer to be applied; browsers send a handful. */
-const MAX_EARLY_CANDIDATES = 64;
 
 /** Longest wait for a STUN server's answer, in seconds: an answer goes out before, but checks begin after it. */
 const STUN_WITHIN_S = 2;
@@ -29,6 +28,10 @@ export interface PeerOwner {
   candidate(candidate: RemoteCandidate | null): void;
   /** The client has opened a data channel; `false` turns it away. */
   channel(channel: RTCDataChannel): boolean;
+  /** The first offer, or one that restarts ICE, cannot be answered, and why; `closed` follows. */
+  unanswerable(reason: string): void;
+  /** A packet from the network was not let through. */
+  packetRefused(why: Refused): void;
   /** It is over, for this reason. Called exactly once, also when `close` ended it. */
   closed(cause: string): void;
 }
@@ -40,6 +43,9 @@ export class Peer {
   readonly #settings: RtcSettings;
   readonly #host: string;
   #early: (RemoteCandidate | "end")[] | undefined;
+  readonly #guard: SocketGuard;
+  /** Taken from the client, since the start or the last restart. */
+  #candidates = 0;
   #open = true;
   #work = Promise.resolve();
   #facts: PathFacts = NO_PATH;
@@ -51,6 +57,7 @@ export class Peer {
     this.#host = host;
     this.#early = [placeholderCandidate(host)];
     this.#connection = new (webRtc().RTCPeerConnection)(configuration(settings, iceServers));
+    this.#guard = new SocketGuard(this.#connection, (why) => owner.packetRefused(why));
     this.#connection.onIceCandidate.subscribe((candidate) => this.#found(candidate?.candidate));
     this.#connection.onDataChannel.subscribe((channel) => this.#channel(channel));
     this.#connection.connectionStateChange.subscribe((state) => {
@@ -78,6 +85,7 @@ export class Peer {
    * SCTP sends again.
    */
   restart(sdp: string): Promise<void> {
+    this.#candidates = 0;
     this.#early = [placeholderCandidate(this.#host)];
     return this.#work = this.#work.then(() => this.#restart(sdp));
   }
@@ -101,16 +109,20 @@ export class Peer {
       await this.#connection.setLocalDescription(answer);
       return this.#open;
     } catch (error) {
-      this.close(`the offer cannot be answered: ${error instanceof Error ? error.message : error}`);
+      if (!this.#open) return false;
+      const reason = `the offer cannot be answered: ${error instanceof Error ? error.message : error}`;
+      this.#owner.unanswerable(reason);
+      this.close(reason);
       return false;
     }
   }
 
   /** Takes a candidate of the peer's, early ones included. */
   candidate(candidate: RemoteCandidate | "end"): void {
-    if (!this.#open) return;
+    if (!this.#open || this.#candidates >= MAX_CANDIDATES) return;
+    this.#candidates++;
     if (!this.#early) void this.#add(candidate);
-    else if (this.#early.length < MAX_EARLY_CANDIDATES) this.#early.push(candidate);
+    else this.#early.push(candidate);
   }
 
   /** Ends it and lets everything go. */
@@ -138,6 +150,7 @@ export class Peer {
   #found(candidate: string | undefined): void {
     if (!this.#open) return;
     tolerateSocketErrors(this.#connection);
+    this.#guard.cover();
     if (!candidate) return this.#owner.candidate(null);
     for (const line of candidateLines(candidate, this.#settings.advertise)) {
       this.#owner.candidate({ candidate: line, sdpMid: "0", sdpMLineIndex: 0 });

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { networkInterfaces } from "node:os";
 import { addressConfig, chosenAddresses, type Interfaces } from "../../rtc/host_addresses.ts";
+import { loadWebRtc } from "../../rtc/library.ts";
 import { Peer } from "../../rtc/peer.ts";
 import { RTC_DEFAULTS } from "../../rtc/settings.ts";
 import { peerConnectionOf } from "../support/rtc_peer.ts";
@@ -41,6 +42,7 @@ Deno.test("addressConfig binds a family that has one address, and lets no other 
 
 /** The host candidates, as `address port`, that a peer tells for these settings. */
 async function told(addresses: string[], portRange?: readonly [number, number]): Promise<string[]> {
+  await loadWebRtc();
   const client = new (await peerConnectionOf("werift"))({ iceServers: [] });
   client.createDataChannel("state", { ordered: false });
   const { sdp = "" } = await client.createOffer();
@@ -54,6 +56,8 @@ async function told(addresses: string[], portRange?: readonly [number, number]):
       else resolve();
     },
     channel: () => false,
+    unanswerable: () => {},
+    packetRefused: () => {},
     closed: () => {},
   };
   const peer = new Peer(settings, "127.0.0.1", [], owner);
