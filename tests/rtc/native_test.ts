@@ -1,10 +1,71 @@
-/** Many peers at a time, and peers that come and go: nothing of them stays behind. */
+/**
+ * WebRTC by others' native code against the gateway: as dashboard and as device at once, many peers at a time, and
+ * peers that come and go, of which nothing stays behind.
+ *
+ * All tests with native code are in this one file: each file has an isolate of its own, and Deno 2.9.6 panics when a
+ * second one loads the same native library after the first is gone.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { connectDevice, type Dashboard } from "../../client/mod.ts";
 import { eachForm, uniqueName } from "../support/each_form.ts";
 import type { GatewayProcess } from "../support/gateway_process.ts";
 import { operator } from "../support/operator.ts";
-import { dashboardOverRtc } from "../support/rtc_peer.ts";
+import { dashboardOverRtc, peerConnectionOf, type RtcPackage, way } from "../support/rtc_peer.ts";
+
+/** werift itself, which the gateway is built on, is the client in other tests. */
+const NATIVE: readonly RtcPackage[] = ["node-datachannel", "@roamhq/wrtc"];
+
+const STATES = 100;
+
+/** An event goes with every so many states. */
+const STATES_PER_EVENT = 5;
+
+eachForm(({ form, test }) => {
+  if (!form.name.endsWith("source")) return; // what differs between the forms is not in the wire
+  for (const name of NATIVE) {
+    test(`${name} carries a device's state to a dashboard, the last value and every event included`, async (gateway) => {
+      const device = uniqueName("rtc");
+      const environment = { RTCPeerConnection: await peerConnectionOf(name) };
+      const token = await operator.addDevice(gateway, device);
+      const source = connectDevice({ url: gateway.url, token, environment });
+      const state = source.channel({ topic: "state", encoding: "f64" });
+      const event = source.channel({ topic: "event", class: "event", encoding: "f64" });
+      const [dashboard] = await Promise.all([
+        operator.dashboardToken(gateway).then(({ token }) => dashboardOverRtc(gateway.url, token, name)),
+        way(source, "webrtc"),
+      ]);
+      const states: number[] = [];
+      const events: number[] = [];
+      const moves: unknown[] = [];
+      dashboard.onStatus((status) => status.state === "open" && moves.push(status.transport));
+      const finished = Promise.withResolvers<void>();
+      dashboard.subscribe(`${device}/#`, {
+        onSample({ topic, value }) {
+          if (topic === `${device}/state`) states.push(value as number);
+          else if (topic === `${device}/event`) events.push(value as number);
+          if (states.at(-1) === STATES && events.at(-1) === STATES) finished.resolve();
+        },
+      });
+      for (let i = 1; i <= STATES; i++) {
+        state.publish(i);
+        if (i % STATES_PER_EVENT === 0) void event.publish(i);
+        await new Promise((done) => setTimeout(done, 5));
+      }
+      await finished.promise;
+      assertEquals(states, states.toSorted((a, b) => a - b), "an old value came after a newer one");
+      assertEquals(new Set(states).size, states.length, "a value came twice");
+      assert(events.length <= STATES / STATES_PER_EVENT, "an event came twice");
+      // the first ones may have been before the subscription
+      const expected = Array.from({ length: events.length }, (_, i) => STATES - STATES_PER_EVENT * i)
+        .reverse();
+      assertEquals(events, expected);
+      const recorded = await operator.sessions(gateway, { limit: "2" });
+      assertEquals(recorded.map(({ transport }) => transport), ["webrtc", "webrtc"]);
+      dashboard.close();
+      await source.close();
+    });
+  }
+});
 
 const SOAK = Deno.env.get("TIDEGATE_SOAK") === "1";
 const PEERS = SOAK ? 50 : 8;
