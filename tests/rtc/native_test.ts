@@ -10,7 +10,7 @@ import { connectDevice, type Dashboard } from "../../client/mod.ts";
 import { eachForm, uniqueName } from "../support/each_form.ts";
 import type { GatewayProcess } from "../support/gateway_process.ts";
 import { operator } from "../support/operator.ts";
-import { dashboardOverRtc, peerConnectionOf, type RtcPackage, way } from "../support/rtc_peer.ts";
+import { dashboardOverRtc, rtcEnvironment, type RtcPackage, way } from "../support/rtc_peer.ts";
 
 /** werift itself, which the gateway is built on, is the client in other tests. */
 const NATIVE: readonly RtcPackage[] = ["node-datachannel", "@roamhq/wrtc"];
@@ -25,7 +25,7 @@ eachForm(({ form, test }) => {
   for (const name of NATIVE) {
     test(`${name} carries a device's state to a dashboard, the last value and every event included`, async (gateway) => {
       const device = uniqueName("rtc");
-      const environment = { RTCPeerConnection: await peerConnectionOf(name) };
+      const environment = await rtcEnvironment(name);
       const token = await operator.addDevice(gateway, device);
       const source = connectDevice({ url: gateway.url, token, environment });
       const state = source.channel({ topic: "state", encoding: "f64" });
