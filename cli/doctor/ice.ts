@@ -50,10 +50,10 @@ function addressesOf(entry: string): string[] {
   return addresses.length === 0 ? [entry] : addresses;
 }
 
-/** Addresses of this machine that peers can be given. */
+/** Addresses of this machine that peers can be given: not its loopback, nor those that hold on one link only. */
 export function ownAddresses(): string[] {
   return Object.values(networkInterfaces()).flatMap((some) => some ?? [])
-    .filter(({ internal }) => !internal).map(({ address }) => address);
+    .filter(({ internal, address }) => !internal && !/^fe80:/i.test(address)).map(({ address }) => address);
 }
 
 /** Whether UDP ports can be had: those of the range, or any. */
@@ -153,11 +153,12 @@ async function checkServer(server: IceServer, rtc: RtcSettings, own: readonly st
     const address = iceAddress(url);
     if (!address.relay) {
       const seen = await askStun(address);
-      const behind = own.some((one) => seen.startsWith(`${one}:`) || seen.startsWith(`[${one}]:`));
+      const near = [...own, "127.0.0.1", "::1"];
+      const direct = near.some((one) => seen.startsWith(`${one}:`) || seen.startsWith(`[${one}]:`));
       return {
         check,
         status: "ok",
-        message: `${url} answers and sees us as ${seen}${behind ? "" : ", behind a NAT"}`,
+        message: `${url} answers and sees us as ${seen}${direct ? "" : ", behind a NAT"}`,
       };
     }
     const [{ username, credential } = {}] = iceServersFor({ ...rtc, iceServers: [server] }, "doctor");
