@@ -17,7 +17,7 @@ import type { Topic } from "../../hub/topic.ts";
 import type { Cursors } from "./cursors.ts";
 import { EventQueue } from "./event_queue.ts";
 import { Pace } from "./pace.ts";
-import { Spool } from "./spool.ts";
+import { SpoolLimit } from "./spool_limit.ts";
 import { Window } from "./window.ts";
 
 /** Bytes of live events that wait in either queue; beyond, the lane goes on from the recording. */
@@ -81,7 +81,7 @@ export class EventLane implements PatternListener {
   readonly #live = new EventQueue(MAX_QUEUE_BYTES);
   /** Live events of topics that are being read back: they go behind what is on record. */
   readonly #later = new EventQueue(MAX_QUEUE_BYTES);
-  readonly #spool: Spool | undefined;
+  readonly #spool: SpoolLimit | undefined;
   /** Topics that are being read back. */
   #behind: ReadonlySet<number> = new Set();
   #window: Window | undefined;
@@ -91,9 +91,14 @@ export class EventLane implements PatternListener {
   constructor(parts: EventLaneParts) {
     this.#parts = parts;
     this.patterns = parts.patterns;
-    if (parts.maxBytes !== undefined) this.#spool = new Spool(parts.maxBytes);
     for (const topic of parts.hub.listen(this)) this.#known(topic, topic.deliveredOffset);
-    if (this.#spool) this.#addUp(this.#spool).catch((error) => parts.fault(error));
+    if (parts.maxBytes === undefined) return;
+    this.#spool = new SpoolLimit({
+      ...parts,
+      maxBytes: parts.maxBytes,
+      sent: (topic) => this.#window ? this.#sent.get(topic) : parts.cursors.get(topic),
+    });
+    this.#spool.addUp().catch((error) => parts.fault(error));
   }
 
   /** Bytes that wait for the broker, where there is a limit for them. */
@@ -119,7 +124,7 @@ export class EventLane implements PatternListener {
   sample(sample: BorrowedSample): void {
     const { topic } = sample;
     if (!this.#takes(topic)) return;
-    if (this.#spool) this.#bound(this.#spool, sample);
+    this.#spool?.add(sample);
     const window = this.#window;
     if (!window) return;
     if (this.#behind.has(topic.id)) return void this.#later.put(sample);
@@ -165,51 +170,6 @@ export class EventLane implements PatternListener {
     if (this.#spool?.isGivenUp(topic, position.epoch, position.offset)) return;
     this.#parts.cursors.passed(topic, position);
     this.#spool?.passed(topic, position);
-  }
-
-  /** Counts an event for the limit of what waits, and gives up the oldest ones beyond it. */
-  #bound(spool: Spool, { topic, offset, start, end }: BorrowedSample): void {
-    spool.add(topic.id, topic.epoch, offset, end - start);
-    if (spool.bytes > spool.maxBytes) this.#trim(spool);
-  }
-
-  #trim(spool: Spool): void {
-    const { hub, cursors, lost } = this.#parts;
-    const at = (topic: number) => this.#window ? this.#sent.get(topic) : cursors.get(topic);
-    const reached = (topic: number, epoch: string) => {
-      const position = at(topic);
-      return position?.epoch === epoch ? position.offset : 0;
-    };
-    for (const { topic, epoch, from, to } of spool.trim(reached)) {
-      cursors.passed(topic, { epoch, offset: to });
-      lost({ topic: hub.topicById(topic)?.name ?? String(topic), epoch, from, to, reason: "spool_full" });
-    }
-  }
-
-  /** Adds up what earlier runs have left for the broker. */
-  async #addUp(spool: Spool): Promise<void> {
-    const { hub, reader, cursors } = this.#parts;
-    const until = new Map(
-      hub.matching(this.patterns).map(({ id, deliveredOffset }) => [id, deliveredOffset]),
-    );
-    const kept = [...cursors.all()].filter(([id]) => until.has(id));
-    const epochs = new Map(kept.map(([id, { epoch }]) => [id, epoch]));
-    const topics = kept.map(([id, after]) => ({ id, after }));
-    const earlier = new Spool(spool.maxBytes);
-    const batch = new BatchReader();
-    for await (const item of reader.replay({ topics, until, feed: 0, maxBatchBytes: BATCH_BYTES })) {
-      if (item.kind === "epoch") epochs.set(item.topic, item.epoch);
-      if (item.kind !== "batch") continue;
-      batch.open(item.bytes);
-      while (batch.next()) {
-        const position = { epoch: epochs.get(batch.channel) ?? "", offset: batch.sequence };
-        earlier.add(batch.channel, position.epoch, position.offset, batch.end - batch.start);
-      }
-    }
-    spool.precede(earlier);
-    // What went out while this was added up does not wait.
-    for (const [topic, position] of cursors.all()) spool.passed(topic, position);
-    this.#trim(spool);
   }
 
   #takes(topic: Topic): boolean {
