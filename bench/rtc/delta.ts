@@ -1,6 +1,7 @@
 /**
  * Whether sending differences would pay on the state lane: bytes on the wire of whole values and of differences to
- * the last confirmed value, for what the host agent really reads and for a struct of 2 KB of which 5 % changes.
+ * the last confirmed value, for what the host agent really reads for a struct of 2 KB and for many values of
+ * 200 B, of which 5 % changes.
  *
  * ```sh
  * deno run -A bench/rtc/delta.ts    # half a minute: the agent's figures are read as they come
@@ -53,19 +54,19 @@ async function agent(): Promise<Source> {
   return { name: `host agent, ${turns[0]!.length} topics`, everyMs: AGENT_EVERY_MS, turns };
 }
 
-/** 2 KB of which 5 % changes each turn, in pieces of so many bytes. */
-function struct(piece: number): Source {
+/** Values of which 5 % changes each turn, in pieces of so many bytes. */
+function structs(topics: number, size: number, piece: number): Source {
   const below = seeded(1);
-  const size = 2_048;
-  const value = Uint8Array.from({ length: size }, () => below(256));
-  const turns = Array.from({ length: 1_000 }, () => {
-    for (let i = 0; i < size * 0.05 / piece; i++) {
-      const at = below(size / piece) * piece;
-      for (let j = 0; j < piece; j++) value[at + j] = below(256);
-    }
-    return [value.slice()];
-  });
-  return { name: `2 KB, 5 % in pieces of ${piece} B`, everyMs: 50, turns };
+  const values = Array.from({ length: topics }, () => Uint8Array.from({ length: size }, () => below(256)));
+  const turns = Array.from({ length: 1_000 / Math.sqrt(topics) }, () =>
+    values.map((value) => {
+      for (let i = 0; i < size * 0.05 / piece; i++) {
+        const at = below(Math.floor(size / piece)) * piece;
+        for (let j = 0; j < piece; j++) value[at + j] = below(256);
+      }
+      return value.slice();
+    }));
+  return { name: `${topics} x ${size} B, 5 % in pieces of ${piece} B`, everyMs: 50, turns };
 }
 
 /** What a way of sending comes to, for each turn. */
@@ -135,7 +136,7 @@ function check(source: Source): void {
 
 console.log("| source | RTT | sent as | wire bytes a turn | packets | of whole | encoding µs |");
 console.log("| --- | --: | --- | --: | --: | --: | --: |");
-for (const source of [await agent(), struct(1), struct(4)]) {
+for (const source of [await agent(), structs(1, 2_048, 1), structs(1, 2_048, 4), structs(100, 200, 1)]) {
   check(source);
   const whole = send(source, (value) => value, 1);
   for (const rttMs of ROUND_TRIPS_MS) {
