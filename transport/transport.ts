@@ -71,7 +71,7 @@ export type Accept = (transport: Transport) => TransportHandlers;
 
 /**
  * Transports that get the same messages. The runtime supplies the fastest way it has: Bun publishes natively,
- * Deno loops.
+ * on Deno all share one frame.
  */
 export interface BroadcastGroup {
   readonly size: number;
