@@ -22,7 +22,9 @@ import { delay, into, intoBridge, outQos0, outQos1 } from "./mqtt/flows.ts";
 import { coldStart } from "./workloads/cold_start.ts";
 import { dashboards, sizes, topics } from "./workloads/curves.ts";
 import { heavy, latency, light, saturation } from "./workloads/fan_out.ts";
+import { commits } from "./workloads/commits.ts";
 import { history } from "./workloads/history.ts";
+import { historyLive } from "./workloads/history_live.ts";
 import { idleDevices } from "./workloads/idle_devices.ts";
 import { ingest } from "./workloads/ingest.ts";
 import { slowDashboard } from "./workloads/slow_dashboard.ts";
@@ -42,6 +44,12 @@ const WORKLOADS: Record<string, (effort: Effort) => Promise<Row[]>> = {
   topics,
 };
 
+/** Left out of a quick run unless they are asked for. */
+const LONGER: typeof WORKLOADS = {
+  "history-live": historyLive,
+  commits,
+};
+
 /** What `mqtt` stands for; left out unless it is asked for. */
 const MQTT: typeof WORKLOADS = {
   "mqtt-out-0": outQos0,
@@ -55,6 +63,7 @@ const MQTT: typeof WORKLOADS = {
 const USAGE =
   `usage: deno task bench [--quick | --full] [--json] [--markdown FILE] [--svg FILE] [--repeats N] [WORKLOAD …]
 workloads: ${Object.keys(WORKLOADS).join(", ")};
+with --full, or by name, ${Object.keys(LONGER).join(", ")};
 mqtt for all of ${Object.keys(MQTT).join(", ")}
 BENCH_NICE=-15 (root) keeps the other programs of a busy machine out.`;
 
@@ -81,7 +90,7 @@ function parse(args: string[]): Options {
     else if (word === "--svg") options.svg = next(word);
     else if (word === "--repeats") options.effort = { ...options.effort, repeats: Number(next(word)) };
     else if (word === "mqtt") options.workloads.push(...Object.keys(MQTT));
-    else if (WORKLOADS[word] ?? MQTT[word]) options.workloads.push(word);
+    else if (WORKLOADS[word] ?? LONGER[word] ?? MQTT[word]) options.workloads.push(word);
     else fail(`${word} is neither an option nor a workload`);
   }
   return options;
@@ -122,8 +131,9 @@ async function main(): Promise<void> {
   const rows: Row[] = [];
   const loadBefore = loadAverage();
   const startMs = performance.now();
-  for (const [name, run] of Object.entries({ ...WORKLOADS, ...MQTT })) {
-    const wanted = options.workloads.length === 0 ? name in WORKLOADS : options.workloads.includes(name);
+  for (const [name, run] of Object.entries({ ...WORKLOADS, ...LONGER, ...MQTT })) {
+    const usual = name in WORKLOADS || (name in LONGER && !options.effort.quick);
+    const wanted = options.workloads.length === 0 ? usual : options.workloads.includes(name);
     if (wanted) rows.push(...await run(options.effort));
   }
   about["load average"] = `${loadBefore} before, ${loadAverage()} after`;

@@ -36,6 +36,7 @@ export const COLUMNS: Record<string, Column> = {
   firstStartMs: { title: "first start ms", write: whole },
   queryMs: { title: "query ms", write: (value) => value.toFixed(1) },
   firstQueryMs: { title: "first query ms", write: whole },
+  readMiBPerSecond: { title: "read MiB/s", write: whole },
   stalledAge: { title: "slow one's age ms", write: whole },
 };
 

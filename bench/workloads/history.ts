@@ -3,12 +3,11 @@
  *
  * @module
  */
-import { openStore } from "../../db/open.ts";
-import { Topic } from "../../hub/topic.ts";
 import type { Effort } from "../measure.ts";
 import { figure, type Row } from "../report/row.ts";
 import { GATEWAYS, startGateway } from "../servers.ts";
 import { askRows, buildRows } from "./plain_rows.ts";
+import { FOLDER, KEEP_ALL, once, record } from "./recording.ts";
 
 const TOPICS = 100;
 const PERIOD_US = 100_000;
@@ -16,15 +15,6 @@ const HOUR_US = 3_600e6;
 const POINTS = 1_000;
 const START_US = 1_750_000_000_000_000;
 const TARGET_MS = 150;
-
-/** Samples that may wait for the disk while the recording is built. */
-const FLUSH_EVERY = 100_000;
-
-/** The recording lies in the past and is larger than what a gateway keeps by default. */
-const KEEP_ALL = ["--retention-max-age", "off", "--retention-max-bytes", "off"];
-
-/** Where the recordings are kept from one benchmark to the next. */
-const FOLDER = new URL("../../dist/bench/", import.meta.url).pathname;
 
 /** A wave with noise: what a sensor sends. */
 export function value(topic: number, i: number): number {
@@ -36,7 +26,23 @@ export async function history(effort: Effort): Promise<Row[]> {
   const samples = effort.quick ? 10_000_000 : 100_000_000;
   const data = `${FOLDER}recording-${samples / 1e6}m`;
   const each = samples / TOPICS;
-  await once(data, () => buildRecording(data, each, effort));
+  const bytes = new Uint8Array(8);
+  const view = new DataView(bytes.buffer);
+  await once(
+    data,
+    () =>
+      record({
+        dir: data,
+        topics: TOPICS,
+        each,
+        startUs: START_US,
+        periodUs: PERIOD_US,
+        encoding: "f64",
+        bytes,
+        fill: (topic, i) => view.setFloat64(0, value(topic, i), true),
+      }),
+    () => effort.progress(`history: recording ${samples / 1e6} million samples (kept for the next time)`),
+  );
   const fromUs = START_US + Math.floor(each / 2) * PERIOD_US;
   const rows: Row[] = [];
   const name = `one of ${TOPICS} topics, one hour (36,000 samples) of ${
@@ -82,52 +88,4 @@ function historyRow(server: string, parameters: string, times: number[], ours: b
     targets: ours ? [{ text, met: queryMs.median < TARGET_MS }] : [],
     notes: [],
   };
-}
-
-/** Makes what is not there yet; what was made only in part is made again. */
-async function once(path: string, make: () => Promise<void>, tell: () => void = () => {}): Promise<void> {
-  const mark = `${path}.done`;
-  try {
-    await Deno.stat(mark);
-    return;
-  } catch {
-    tell();
-  }
-  await Deno.mkdir(FOLDER, { recursive: true });
-  await Deno.remove(path, { recursive: true }).catch(() => {});
-  await make();
-  await Deno.writeTextFile(mark, "");
-}
-
-async function buildRecording(dir: string, each: number, effort: Effort): Promise<void> {
-  effort.progress(`history: recording ${each * TOPICS / 1e6} million samples (kept for the next time)`);
-  const store = await openStore({ dir });
-  const topics = Array.from({ length: TOPICS }, (_, i) => {
-    const description = {
-      name: `dev/t${i}`,
-      deliveryClass: "state",
-      encoding: "f64",
-      writable: false,
-    } as const;
-    const topic = new Topic(i + 1, description, store.boot.epoch);
-    store.recorder.define(topic);
-    return topic;
-  });
-  const bytes = new Uint8Array(8);
-  const view = new DataView(bytes.buffer);
-  let waiting = 0;
-  for (let i = 0; i < each; i++) {
-    for (const [t, topic] of topics.entries()) {
-      view.setFloat64(0, value(t, i), true);
-      const timeUs = START_US + i * PERIOD_US + t;
-      const sample = { topic, offset: ++topic.lastOffset, timeUs, session: 1, bytes, start: 0, end: 8 };
-      if (!store.recorder.state(sample)) throw new Error("the recording is full");
-    }
-    if ((waiting += TOPICS) < FLUSH_EVERY) continue;
-    waiting = 0;
-    await store.recorder.flush();
-  }
-  await store.recorder.flush();
-  await store.maintain();
-  await store.close();
 }
