@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { eachForm, uniqueName } from "../support/each_form.ts";
 import type { Form } from "../support/forms.ts";
 import { type GatewayProcess, runCommand } from "../support/gateway_process.ts";
+import { DashboardPeer } from "../support/peer.ts";
 
 /** Runs a command that must go well and prints JSON. */
 async function json<T>(form: Form, args: string[]): Promise<T> {
@@ -131,6 +132,11 @@ eachForm(({ form, test, alone }) => {
       ...["agent", "--url", gateway.url, "--device", name, "--state", state],
     ]);
     await again.says(new RegExp(`Streaming as ${name}`));
+    // A processor's share is the difference of two readings, so it comes after all others.
+    const dashboard = await DashboardPeer.connect(gateway, gateway.token);
+    await dashboard.subscribe([`${name}/#`]);
+    await dashboard.until(() => dashboard.announced(`${name}/cpu/0`), "the processors' topics");
+    await dashboard.leave();
     assertEquals(await again.stop(), 0);
     const { topics } = await get<Topics>(gateway, "/v1/topics");
     const theirs = topics.map(({ topic }) => topic).filter((topic) => topic.startsWith(`${name}/`));
