@@ -75,8 +75,9 @@ export const configSchema = z.strictObject({
       value: "DURATION",
       show: showDuration,
     }),
-    flush: setting(duration(0, SECOND), {
-      help: "longest wait to coalesce samples for dashboards under load",
+    flush: setting(duration(0, SECOND).optional(), {
+      help:
+        "longest wait to coalesce samples for dashboards under load; without it 4ms on Deno, 4.5ms on Bun",
       value: "DURATION",
       show: showDuration,
     }),
@@ -162,7 +163,6 @@ export const CONFIG_DEFAULTS: Readonly<Record<string, unknown>> = {
   "retention.maxAge": "30d",
   "limits.idleTimeout": "30s",
   "limits.resumeWithin": "1m",
-  "limits.flush": "4ms",
   "rtc.enabled": true,
   "rtc.iceServers": [],
   "rtc.advertise": [],

@@ -40,7 +40,8 @@ export interface GatewaySettings {
   allowedOrigins: readonly string[];
   /** null lifts the limit. */
   retention: { maxBytes: number | null; maxAgeMs: number | null };
-  limits: { idleTimeoutMs: number; resumeWithinMs: number; flushMs: number };
+  /** Without `flushMs` the runtime's own holds. */
+  limits: { idleTimeoutMs: number; resumeWithinMs: number; flushMs?: number };
   /** The WebRTC transport; null switches it off. */
   rtc: RtcSettings | null;
   mqtt: MqttSettings;

@@ -98,7 +98,7 @@ async function listen(
   const core = buildCore(store, { allowedOrigins: settings.allowedOrigins, fault: counted.fault });
   counted.core = core;
   const sessions = new Sessions(core, {
-    settings: settings.limits,
+    settings: { flushMs: runtime.flushMs, ...settings.limits },
     newGroup: () => runtime.group(),
     rtc: settings.rtc,
     fault: counted.fault,

@@ -108,6 +108,7 @@ export function bunRuntime(bun: BunGlobal): Runtime {
   return {
     name: "bun",
     version: bun.version,
+    flushMs: 4.5,
     serve: (options) => serve(bun, options),
     group: () => new BunGroup(),
     args: process.argv.slice(2),

@@ -50,6 +50,7 @@ export function denoRuntime(): Runtime {
   return {
     name: "deno",
     version: Deno.version.deno,
+    flushMs: 4,
     serve,
     group: () => new NodeGroup(),
     args: Deno.args,

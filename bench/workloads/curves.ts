@@ -32,7 +32,7 @@ export async function sizes(effort: Effort): Promise<Row[]> {
 const MANY_TOPICS_WARM_MS = 10_000;
 
 /** Samples a second of each device that the generator can still take in for so many dashboards. */
-const rateFor = (dashboards: number): number => dashboards >= 1_000 ? 20 : dashboards >= 200 ? 100 : 1_000;
+const rateFor = (dashboards: number): number => dashboards >= 1_000 ? 2 : dashboards >= 200 ? 100 : 1_000;
 
 /** Dashboards from one to a thousand. */
 export async function dashboards(effort: Effort): Promise<Row[]> {

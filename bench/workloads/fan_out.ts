@@ -28,7 +28,7 @@ function times(row: Row, rows: Row[], peer: Server, factor: number): Target[] {
   if (!theirs || !own) return [];
   const ratio = own.median / theirs.median;
   return [{
-    text: `deliveries per CPU second at least ${factor} x ${peer.name}: ${ratio.toFixed(1)} x`,
+    text: `deliveries per CPU second at least ${factor} x ${peer.name}: ${ratio.toFixed(2)} x`,
     met: ratio >= factor,
   }];
 }

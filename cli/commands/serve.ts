@@ -65,7 +65,7 @@ export function gatewaySettings(config: Config): GatewaySettings {
     limits: {
       idleTimeoutMs: limits.idleTimeout,
       resumeWithinMs: limits.resumeWithin,
-      flushMs: limits.flush,
+      ...(limits.flush === undefined ? {} : { flushMs: limits.flush }),
     },
     rtc: rtcSettings(config.rtc),
     mqtt: {

@@ -30,7 +30,7 @@ Deno.test("config holds its defaults when nothing is said", async () => {
   assertEquals(config.listen, { hostname: "127.0.0.1", port: 8080 });
   assertEquals(config.data, "./data");
   assertEquals(config.retention, { maxBytes: 2_000_000_000, maxAge: 30 * 86_400_000 });
-  assertEquals(config.limits, { idleTimeout: 30_000, resumeWithin: 60_000, flush: 4 });
+  assertEquals(config.limits, { idleTimeout: 30_000, resumeWithin: 60_000 });
   assertEquals(config.agent, false);
   assertEquals(config.tlsCert, undefined);
 });
