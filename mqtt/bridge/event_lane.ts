@@ -155,6 +155,8 @@ export class EventLane implements PatternListener {
     this.draining = false;
     this.#live.reset();
     this.#later.reset();
+    // Nothing moves until it is back: what arrived is not to count as waiting should the gateway be killed.
+    this.#parts.cursors.keep();
     this.#wake();
   }
 
@@ -162,7 +164,6 @@ export class EventLane implements PatternListener {
   stop(): void {
     this.offline();
     this.#parts.hub.unlisten(this);
-    this.#parts.cursors.keep();
   }
 
   #passed(topic: number, position: Position): void {
