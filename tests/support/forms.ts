@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { copyProgram } from "./program_file.ts";
 
 /** Name of a form, as the summary of a test run shows it. */
 export type FormName =
@@ -60,7 +61,7 @@ function alone(artefact: string): Promise<string> {
   const folder = folders.get(artefact) ?? (async () => {
     const path = await Deno.makeTempDir({ prefix: "tidegate-form-" });
     try {
-      await Deno.copyFile(ROOT + artefact, `${path}/${artefact.split("/").at(-1)}`);
+      await copyProgram(ROOT + artefact, `${path}/${artefact.split("/").at(-1)}`);
     } catch (error) {
       throw new Error(`${artefact} is not there; "deno task compile:bun" builds it`, { cause: error });
     }

@@ -12,6 +12,7 @@
  * @module
  */
 import type { Form } from "../forms.ts";
+import { writeScript } from "../program_file.ts";
 
 /** What the link does to each packet, in each direction. What is left out stays as it is; at the start nothing happens. */
 export interface LinkProfile {
@@ -102,13 +103,10 @@ export class Side {
 
   /** Writes a script that runs `program` on this side, for those who take a path alone. */
   async script(program: string): Promise<string> {
-    const path = await Deno.makeTempFile({ prefix: "tidegate-side-", suffix: ".sh" });
     // A program in a session of its own would lose the priority that its starter has among others.
     const keep = 'read -r group </proc/$PPID/autogroup && echo "${group##* }" >/proc/self/autogroup';
     const start = `exec ${NSENTER} --net=${this.namespace} ${program} "$@"`;
-    await Deno.writeTextFile(path, `#!/bin/sh\n(${keep}) 2>/dev/null\n${start}\n`);
-    await Deno.chmod(path, 0o700);
-    return path;
+    return await writeScript("tidegate-side-", `#!/bin/sh\n(${keep}) 2>/dev/null\n${start}\n`);
   }
 
   /** Drops incoming UDP here, except from one address, or lets it in again. */
