@@ -27,7 +27,7 @@ const BUN_EXECUTABLE = "dist/tidegate-bun";
 const DENO_EXECUTABLE = "dist/tidegate";
 
 /** What a program gets of this process's environment: nothing that could stand in for a part of the artefact. */
-function cleanEnvironment(path: string): Record<string, string> {
+export function cleanEnvironment(path: string): Record<string, string> {
   const keep = ["HOME", "DENO_DIR", "TMPDIR"].flatMap((name) => {
     const value = Deno.env.get(name);
     return value === undefined ? [] : [[name, value] as const];
