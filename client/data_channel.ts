@@ -19,6 +19,9 @@ const SILENT_AFTER_MS = 10_000;
 /** Candidates that are found within so many milliseconds of each other travel together. */
 const GATHER_MS = 20;
 
+/** How long the peer connection outlives its session, in milliseconds, while the gateway is told that it is over. */
+const LEAVE_WITHIN_MS = 2_000;
+
 /**
  * Makes a function that connects to the endpoint at `url` without a WebSocket.
  *
@@ -96,9 +99,19 @@ class DataChannelTransport implements ClientTransport {
 
   close(code: number, reason: string): void {
     if (this.#ended) return;
-    this.#letGo(reason);
+    this.#retire(reason);
     // otherwise the session waits for its resumption
-    if (code === CLOSE.normal.code) this.#signals.end();
+    if (code === CLOSE.normal.code) this.#leave();
+    else this.#connection.close();
+  }
+
+  /** A gateway that sees the connection go first takes the session for lost. */
+  #leave(): void {
+    const stop = this.#env.timer(() => this.#connection.close(), LEAVE_WITHIN_MS);
+    void this.#signals.end().then(() => {
+      stop();
+      this.#connection.close();
+    });
   }
 
   #listen(): void {
@@ -145,7 +158,7 @@ class DataChannelTransport implements ClientTransport {
     const connection = this.#connection;
     const { sdp = "" } = await connection.createOffer();
     const { answer, iceServers } = await this.#signals.offer(sdp);
-    if (this.#ended) return this.#signals.end();
+    if (this.#ended) return await this.#signals.end();
     if (iceServers.length > 0) connection.setConfiguration?.({ iceServers });
     this.#offer = sdp;
     await connection.setLocalDescription({ type: "offer", sdp });
@@ -224,14 +237,14 @@ class DataChannelTransport implements ClientTransport {
 
   #end(code: number, reason: string): void {
     if (this.#ended) return;
-    this.#letGo(reason);
+    this.#retire(reason);
+    this.#connection.close();
     this.#handlers.closed({ code, reason });
   }
 
-  #letGo(reason: string): void {
+  #retire(reason: string): void {
     this.#ended = true;
     this.#stopOnline();
     this.#leaveLane(reason);
-    this.#connection.close();
   }
 }

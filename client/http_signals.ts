@@ -56,12 +56,12 @@ export class HttpSignals {
     return readFragment(await response.text());
   }
 
-  /** Ends the session, where there is one; nobody waits for it. */
-  end(): void {
+  /** Ends the session, where there is one; fulfils when the gateway knows, or cannot be told. */
+  async end(): Promise<void> {
     if (this.#session === undefined) return;
     const { href } = new URL(this.#session);
     this.#session = undefined;
-    this.#fetch(href, { method: "DELETE", headers: this.#headers, keepalive: true }).catch(() => {});
+    await this.#fetch(href, { method: "DELETE", headers: this.#headers, keepalive: true }).catch(() => {});
   }
 
   #patch(body: string, condition: string): Promise<Response> {
