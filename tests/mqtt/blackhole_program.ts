@@ -21,6 +21,9 @@ const KEEPALIVE_S = 5;
 /** Within this the bridge must have noticed, in milliseconds: two keepalives. */
 const NOTICED_MS = 2 * KEEPALIVE_S * 1_000;
 
+/** How often a device that has nothing to say is heard all the same, in milliseconds; the gateway ends silent ones. */
+const SIGN_OF_LIFE_MS = 5_000;
+
 async function nft(rules: string): Promise<void> {
   const child = new Deno.Command("nft", {
     args: ["-f", "-"],
@@ -68,7 +71,10 @@ await sendAll(201, 400);
 if (blackholeMs >= NOTICED_MS) {
   for (const { gateway } of sides) await notReady(gateway, "not connected", NOTICED_MS);
 }
-await new Promise((go) => setTimeout(go, Math.max(0, blackholeMs - (Date.now() - startMs))));
+while (Date.now() - startMs < blackholeMs) {
+  await new Promise((go) => setTimeout(go, Math.min(SIGN_OF_LIFE_MS, blackholeMs - (Date.now() - startMs))));
+  for (const { device } of sides) await device.settle();
+}
 await nft("delete table inet blackhole\n");
 await sendAll(401, 600);
 for (const { level } of sides) {
