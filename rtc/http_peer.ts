@@ -29,7 +29,10 @@ import { RtcRefusal } from "./refusal.ts";
 import { formatSdpFragment, type IceCredentials, type SdpFragment } from "./sdpfrag.ts";
 import type { RtcSettings } from "./settings.ts";
 
-/** Longest wait for our own candidates, in milliseconds: none can be sent after the answer. */
+/** Longest wait for the answer itself, in milliseconds: a busy appliance takes its time over the first certificate. */
+const ANSWER_WITHIN_MS = 8_000;
+
+/** Longest wait for our own candidates once there is an answer, in milliseconds: none can be sent after it. */
 const GATHER_WITHIN_MS = 1_500;
 
 /** What a peer of this kind needs beside its offer. */
@@ -77,6 +80,8 @@ interface Gathering {
   answer: string;
   candidates: string[];
   done: PromiseWithResolvers<void>;
+  /** Goes off when enough has been waited. */
+  timer: ReturnType<typeof setTimeout>;
 }
 
 /** One peer with its session. */
@@ -108,9 +113,7 @@ export class HttpPeer implements HttpSession, Member {
     this.tokenId = offer.tokenId;
     this.host = hostOf(offer.remote);
     this.#peer = new Peer(settings, this.host, iceServersFor(settings, "gateway"), {
-      answer: (sdp) => {
-        if (this.#gathering) this.#gathering.answer = sdp;
-      },
+      answer: (sdp) => this.#answered(sdp),
       candidate: (candidate) => {
         if (candidate === null) this.#gathering?.done.resolve();
         else this.#gathering?.candidates.push(candidate.candidate);
@@ -191,15 +194,24 @@ export class HttpPeer implements HttpSession, Member {
 
   /** Waits for `work` and for our candidates, within bounds. */
   async #gathered(work: Promise<void>): Promise<Gathering> {
-    const gathering: Gathering = { answer: "", candidates: [], done: Promise.withResolvers() };
+    const done = Promise.withResolvers<void>();
+    const timer = setTimeout(done.resolve, ANSWER_WITHIN_MS);
+    const gathering: Gathering = { answer: "", candidates: [], done, timer };
     this.#gathering = gathering;
-    const timer = setTimeout(() => gathering.done.resolve(), GATHER_WITHIN_MS);
-    void work.then(() => gathering.done.resolve());
-    await gathering.done.promise;
-    clearTimeout(timer);
+    void work.then(done.resolve);
+    await done.promise;
+    clearTimeout(gathering.timer);
     this.#gathering = undefined;
     if (this.#cause === undefined && gathering.answer !== "") return gathering;
     throw new RtcRefusal("unprocessable", this.#cause ?? "the offer could not be answered in time");
+  }
+
+  #answered(sdp: string): void {
+    const gathering = this.#gathering;
+    if (!gathering) return;
+    gathering.answer = sdp;
+    clearTimeout(gathering.timer);
+    gathering.timer = setTimeout(gathering.done.resolve, GATHER_WITHIN_MS);
   }
 
   #channel(channel: RTCDataChannel): boolean {
