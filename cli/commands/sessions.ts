@@ -4,11 +4,12 @@
  * @module
  */
 import { Command, Option } from "commander";
+import { Buffer } from "node:buffer";
 import { call, callList, pathOf, withApi } from "../api.ts";
 import { type GatewayOptions, withGatewayOptions } from "../connect.ts";
 import { type Context, print } from "../context.ts";
-import { factLines, sessionTransports } from "../doctor/transports.ts";
-import { moment, table } from "../table.ts";
+import { factLines, type SessionTransport, sessionTransports } from "../doctor/transports.ts";
+import { type Cell, moment, table } from "../table.ts";
 import { parseMoment } from "../times.ts";
 import { formatDuration, formatSize } from "../units.ts";
 
@@ -73,13 +74,16 @@ const HELP = `
 Examples:
   tidegate sessions list --device pump-7 --from 24h
   tidegate sessions list --end-reason crashed --json
+  tidegate sessions list --from 03:12 --to 03:13 who was there when it happened
   tidegate sessions show 01jabc…                 its story and its topics
   tidegate sessions samples 01jabc… pump-7/pressure --max-points 500`;
 
 /** The command. */
 export function sessionsCommand(context: Context): Command {
   const command = new Command("sessions").summary("list, show and read recorded sessions")
-    .description("Reads what is on record. Times are ISO 8601, or how long ago: 15m, 2d.")
+    .description(
+      "Reads what is on record. Times are ISO 8601, a time of day (03:12), or how long ago (15m, 2d).",
+    )
     .addHelpText("after", HELP);
   command.addCommand(
     withGatewayOptions(new Command("list")).summary("list sessions, newest first")
@@ -166,8 +170,8 @@ async function show(context: Context, id: string, options: GatewayOptions): Prom
     const facts = [
       ["session", session.id],
       ["who", `${session.role} ${session.device ?? session.label}`.trim()],
-      ["from", `${session.remote} over ${session.transport}`],
-      ["because", [session.path.why, ...session.path.advice.map((one) => `→ ${one}`)].join("\n            ")],
+      ["from", session.remote],
+      ["transport", wayOf(session)],
       ["program", session.client ?? "-"],
       ["started", moment(session.startedAt)],
       ["ended", session.endedAt === null ? "open" : `${moment(session.endedAt)}: ${session.endReason}`],
@@ -188,11 +192,29 @@ async function show(context: Context, id: string, options: GatewayOptions): Prom
   });
 }
 
+const wayOf = ({ transport, path: { why, advice } }: Session & { path: SessionTransport }) =>
+  [`${transport}: ${why}`, ...advice.map((one) => `→ ${one}`)].join("\n            ");
+
 const traffic = (samples: number, frames: number, bytes: number) =>
   `${samples} samples, ${frames} messages, ${formatSize(bytes)}`;
 
 const detailOf = (detail: Record<string, unknown>) =>
   Object.entries(detail).map(([key, value]) => `${key}=${JSON.stringify(value)}`).join(" ");
+
+/** What has no value as its encoding tells none is shown as its bytes. */
+function valueOf({ value, payload }: Series["points"][number]): Cell {
+  if (value === undefined && payload !== undefined) return bytesOf(payload);
+  return typeof value === "number" ? value : JSON.stringify(value ?? null);
+}
+
+/** More of a payload than these bytes would fill the terminal. */
+const SHOWN_BYTES = 32;
+
+function bytesOf(base64: string): string {
+  const bytes = Buffer.from(base64, "base64");
+  const shown = bytes.toString("hex", 0, SHOWN_BYTES).replaceAll(/(..)(?=.)/g, "$1 ");
+  return `${bytes.length} bytes: ${shown}${bytes.length > SHOWN_BYTES ? " …" : ""}`;
+}
 
 async function samples(context: Context, id: string, topic: string, options: SamplesOptions): Promise<void> {
   const { maxPoints, downsample, field } = options;
@@ -211,7 +233,7 @@ async function samples(context: Context, id: string, topic: string, options: Sam
     const rows = points.map((point) => [
       new Date(point.t / 1000).toISOString(),
       point.offset,
-      typeof point.value === "number" ? point.value : JSON.stringify(point.value ?? point.payload ?? null),
+      valueOf(point),
     ]);
     const shown = points.length < total ? `\n${points.length} of ${total} samples` : "";
     return table(["time", "offset", "value"], rows) + shown;

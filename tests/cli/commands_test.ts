@@ -130,3 +130,17 @@ Deno.test("sessions list passes its filters on", async () => {
   assertEquals(query.get("limit"), "50");
   assertEquals(out, ["none"]);
 });
+
+Deno.test("sessions samples shows payloads without a value as bytes", async () => {
+  const points = [
+    { t: 0, offset: 1, payload: "AAB4Qg==" },
+    { t: 1, offset: 2, payload: btoa("x".repeat(40)) },
+    { t: 2, offset: 3, value: "612" },
+  ];
+  const { out } = await local(
+    ["sessions", "samples", "01J", "pump/raw"],
+    () => [200, { topic: "pump/raw", total: 3, truncated: false, points }],
+  );
+  const shown = out[0]!.split("\n").slice(1).map((row) => row.split("  ").at(-1)!.trim());
+  assertEquals(shown, ["4 bytes: 00 00 78 42", `40 bytes: ${"78 ".repeat(32)}…`, '"612"']);
+});
