@@ -72,7 +72,8 @@ export interface GateOptions {
 }
 
 const BAD_TOKEN = "the token is unknown, expired or revoked; create one with `tidegate token create`";
-const FOREIGN = "this page's origin is not allowed; add it to the allowed origins of the gateway";
+/** What a page of another origin is told. */
+export const FOREIGN = "this page's origin is not allowed; start the gateway with it in --allowed-origins";
 const NO_ORIGIN = "a request with the login cookie must say its origin; programs use a Bearer token instead";
 
 /** Lets requests in. */

@@ -20,6 +20,7 @@ import { buildServices } from "./services.ts";
 import { lazily } from "./lazily.ts";
 import { Sessions } from "./sessions.ts";
 import type { StartThread } from "./threads.ts";
+import { TurnedDownLog } from "./turned_down.ts";
 import { catchUncaught } from "./uncaught.ts";
 
 /** How often expired tokens and requests are swept away, in milliseconds. */
@@ -114,6 +115,7 @@ async function listen(
     fault: counted.fault,
   });
   const app = lazily(async () => (await import("../routes/app.ts")).buildApp(services));
+  const turnedDown = new TurnedDownLog((text, values) => log.warning(text, values));
   const server = await runtime.serve({
     ...settings.listen,
     ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key } }),
@@ -126,6 +128,7 @@ async function listen(
         enrolment: true,
         device: (principal, mode) => sessions.device(principal, mode),
         dashboard: (principal) => sessions.dashboard(principal),
+        turnedDown: (handshake) => turnedDown.add(handshake),
         ...(mqtt.accept === undefined ? {} : { mqtt: mqtt.accept }),
       }),
     onFault: (error, where) => counted.fault(where, error),

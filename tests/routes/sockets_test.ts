@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Principal } from "../../hub/access.ts";
-import { decideHandshake, type DeviceMode } from "../../routes/sockets.ts";
+import { decideHandshake, type DeviceMode, type TurnedDown } from "../../routes/sockets.ts";
 import type { Accept } from "../../transport/transport.ts";
 import { testAccess } from "../access/support.ts";
 import { testApp } from "./support.ts";
@@ -105,4 +105,38 @@ Deno.test("a request without a handshake is told that these are WebSocket endpoi
     assertStringIncludes((await response.json()).detail, path);
   }
   assert(t.seen.faults.length === 0);
+});
+
+Deno.test("whoever keeps the log is told why, and never of a token", async () => {
+  const access = testAccess();
+  const { token } = await access.tokens.create({ role: "dashboard" });
+  const told: TurnedDown[] = [];
+  const accept: Accept = () => ({ binary() {}, text() {}, closed() {} });
+  const decide = async (path: string, headers: Record<string, string>) => {
+    const result = decideHandshake(
+      new Request(`http://gw.local${path}`, { headers: { host: "gw.local", ...headers } }),
+      "10.0.0.9:1",
+      {
+        gate: access.gate,
+        enrolment: true,
+        device: () => accept,
+        dashboard: () => accept,
+        turnedDown: (turned) => told.push(turned),
+      },
+    );
+    return result instanceof Response ? await result.text() : "in";
+  };
+  const origin = "http://shop.example.org";
+  const answers = [
+    await decide("/v1/live", { ...offered(token), origin }),
+    await decide("/v1/live", { "sec-websocket-protocol": `tidegate.v9, tidegate.token.${token}` }),
+    await decide("/v1/live", offered(`${token}x`)),
+    await decide("/v1/live", offered(token)),
+  ];
+  assertEquals(told.map(({ status }) => status), [403, 400, 401]);
+  assertEquals(told.map((turned) => turned.origin), [origin, null, null]);
+  assertStringIncludes(told[0]!.detail, "--allowed-origins");
+  assertStringIncludes(told[1]!.detail, "subprotocol tidegate.v9 is not spoken");
+  assertEquals(answers.at(-1), "in");
+  assertEquals(JSON.stringify([told, answers]).includes(token), false);
 });
