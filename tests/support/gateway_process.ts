@@ -177,6 +177,16 @@ export class GatewayProcess implements Target {
     return this.#output.text.slice(-4000);
   }
 
+  /** Waits until it has printed something of this form, and returns that. */
+  async says(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const found = pattern.exec(this.#output.text)?.[0];
+      if (found !== undefined) return found;
+      if (!this.#running) throw new Error(`it ended without saying ${pattern}:\n${this.diagnosis()}`);
+      await Promise.race([this.#output.changed(), this.#child.status]);
+    }
+  }
+
   /** Resident memory in bytes. */
   async memoryBytes(): Promise<number> {
     const status = await Deno.readTextFile(`/proc/${this.pid}/status`);
