@@ -61,7 +61,8 @@ export function pathOf(
   return `/${parts.map(encodeURIComponent).join("/")}${search && `?${search}`}`;
 }
 
-function problemOf(status: number, text: string): string {
+/** What an answer that is no success says, in words. */
+export function problemOf(status: number, text: string): string {
   try {
     const { detail, title } = JSON.parse(text) as { detail?: unknown; title?: unknown };
     if (typeof detail === "string" && detail) return detail;

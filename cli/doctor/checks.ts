@@ -9,6 +9,7 @@ import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { loadTls } from "../../access/tls.ts";
 import { bridgeName } from "../../mqtt/bridge/config.ts";
+import { problemOf } from "../api.ts";
 import type { Config } from "../config.ts";
 import { messageOf } from "../errors.ts";
 import { httpRequest } from "../http.ts";
@@ -185,14 +186,14 @@ export async function checkGateway(
       timeoutMs: 5_000,
       ...(run.certificate === undefined ? {} : { certificate: run.certificate }),
     });
-    const text = (await response.text()).slice(0, 200);
+    const text = await response.text();
     const date = Date.parse(response.headers.get("date") ?? "");
     const gatewayMs = Number.isNaN(date) ? undefined : date;
     if (response.ok) {
       const message = `runs on ${run.url} as process ${run.pid} since ${run.startedAt}`;
       return { finding: { check: "gateway", status: "ok", message }, gatewayMs };
     }
-    const message = `runs on ${run.url} and is not ready (${response.status}): ${text}`;
+    const message = `runs on ${run.url} and is not ready: ${problemOf(response.status, text)}`;
     return { finding: { check: "gateway", status: "fail", message, advice: "see its log" }, gatewayMs };
   } catch (error) {
     const message = `${run.url} does not answer: ${messageOf(error)}`;
