@@ -220,12 +220,11 @@ export async function checkDatabase({ data }: Config, parts: Pick<Parts, "openLo
     }
     return { check: "database", status: "ok", message: "opens and can be read" };
   } catch (error) {
-    return {
-      check: "database",
-      status: "fail",
-      message: messageOf(error),
-      advice: "restore the data folder from a backup, or move it away and start with a new one",
-    };
+    const message = messageOf(error);
+    // A full disk is no fault of the file's: the message says what to do.
+    if (/the disk is full/.test(message)) return { check: "database", status: "fail", message };
+    const advice = "restore the data folder from a backup, or move it away and start with a new one";
+    return { check: "database", status: "fail", message, advice };
   }
 }
 
