@@ -4,15 +4,13 @@
  * @module
  */
 import { LOAD_CORE, output, pinned } from "./child.ts";
+import { GENERATOR_FULL, type Limit, limitOf } from "./limit.ts";
 import type { FlowJob, FlowResult, IdleJob, IdleResult, LoadJob } from "./load/job.ts";
 import { type Figure, figure, type Row } from "./report/row.ts";
 import type { Running, Server } from "./servers.ts";
 
 const GENERATOR = new URL("load/main.ts", import.meta.url).pathname;
 const BUN = Deno.env.get("TIDEGATE_BUN") ?? "bun";
-
-/** A generator that works for more than this share of the time may be what limits the figure. */
-const SATURATED = 0.9;
 
 /** A timer that is later than this shows that the generator had to wait for its core, in milliseconds. */
 const LATE_MS = 10;
@@ -96,8 +94,9 @@ export async function compare(
       effort.progress(`${workload}: ${server.name}, ${turn + 1} of ${effort.repeats}`);
       try {
         const result = await measure(server, what, effort);
-        if (what.rateHz > 0 && saturated(result)) refused.set(server, (refused.get(server) ?? 0) + 1);
-        else results.get(server)!.push(result);
+        if (what.rateHz > 0 && limitOf(result) === "generator") {
+          refused.set(server, (refused.get(server) ?? 0) + 1);
+        } else results.get(server)!.push(result);
       } catch (error) {
         failures.set(server, (error as Error).message);
       }
@@ -109,7 +108,7 @@ export async function compare(
     if (count !== undefined) {
       made.notes.push(
         `${count} of ${effort.repeats} runs refused: the generator was busy for more than ${
-          SATURATED * 100
+          GENERATOR_FULL * 100
         } % of ` +
           "the time, so the figure would have been its own",
       );
@@ -124,7 +123,8 @@ export function inWords(
   { publishers, rateHz, bytes, subscribers, perWrite, topicsPerPublisher }: Flow,
 ): string {
   const rate = rateHz === 0 ? "as fast as it goes" : `${rateHz}/s`;
-  const packed = perWrite === 1 ? "" : `, ${perWrite} samples a message`;
+  const unit = rateHz === 0 ? "write" : "message";
+  const packed = perWrite === 1 ? "" : `, ${perWrite} samples a ${unit}`;
   const topics = topicsPerPublisher === 1 ? "" : `, ${topicsPerPublisher} topics each`;
   return `${publishers} devices x ${rate} x ${bytes} B${packed}${topics}, ${subscribers} dashboards`;
 }
@@ -163,18 +163,24 @@ export function row(
   };
 }
 
-function saturated({ loadCpu, seconds }: FlowResult): boolean {
-  return loadCpu / seconds > SATURATED;
-}
+/** What to say of a flow as fast as it goes. */
+const BOUNDED_BY: Record<Limit, string> = {
+  server: "bounded by the server: it had all of its core",
+  generator: "the generator was at its limit: the server can do at least this",
+  neither:
+    "neither the server nor the generator had all of its core: bounded by the samples under way and their delay",
+};
 
 function notes(what: Flow, results: FlowResult[]): string[] {
   const found: string[] = [];
   const lost = results.reduce((sum, one) => sum + one.expectedInAll - one.deliveredInAll, 0);
   const expected = results.reduce((sum, one) => sum + one.expectedInAll, 0);
   if (lost !== 0) found.push(`${(100 * lost / expected).toPrecision(2)} % not delivered`);
-  if (results.some(saturated)) {
-    found.push("the generator was at its limit: the server can do at least this");
-  }
+  const limits = results.map(limitOf);
+  if (what.rateHz === 0) { for (const limit of new Set(limits)) found.push(BOUNDED_BY[limit]); }
+  else if (limits.includes("server")) found.push("the server was at its limit: it had all of its core");
+  const closed = results.reduce((sum, one) => sum + one.closed, 0);
+  if (closed > 0) found.push(`the server closed ${closed} connections`);
   if (what.rateHz > 0 && results.some((one) => one.lateness.p99 > LATE_MS)) {
     found.push("the generator had to wait for its core: latency is the machine's");
   }

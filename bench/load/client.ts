@@ -3,28 +3,33 @@
  *
  * @module
  */
-import type { Socket } from "node:net";
+import type { Wire } from "./wire.ts";
 
 /** Told of each sample that arrives; the payload begins at `bytes[start]`. */
 export type OnSample = (bytes: Uint8Array, start: number) => void;
 
 /** One who publishes. */
 export interface Publisher {
-  readonly socket: Socket;
-  /** The bytes that carry `count` samples stamped with `nowMs`; the first eight bytes of a payload are its stamp. */
-  encode(nowMs: number, count: number): Uint8Array;
+  readonly socket: Wire;
+  /**
+   * The bytes of so many messages with the shape's samples in each, stamped with `nowMs`: the first eight bytes of a
+   * payload are its stamp. Borrowed until the next call.
+   */
+  encode(nowMs: number, messages: number): Uint8Array;
   /** Whether as much as may be is under way and not acknowledged: nothing is sent for now. */
   readonly full: boolean;
 }
 
 /** One who subscribes to all that the publishers send. */
 export interface Subscriber {
-  readonly socket: Socket;
+  readonly socket: Wire;
 }
 
 /** What all publishers of a run have in common. */
 export interface Shape {
   bytes: number;
+  /** Samples that belong together: one message where the protocol has messages of many samples. */
+  perWrite: number;
   topicsPerPublisher: number;
   qos: 0 | 1;
   events: boolean;

@@ -27,7 +27,13 @@ const turn = () => new Promise<void>((go) => setTimeout(go, 1));
 /** Sends numbered events until all are on disk. */
 export async function runFill(job: FillJob): Promise<FillResult> {
   const { server, events, bytes, topics } = job;
-  const shape = { bytes, topicsPerPublisher: topics, qos: 0 as const, events: true };
+  const shape = {
+    bytes,
+    perWrite: FILL_PER_WRITE,
+    topicsPerPublisher: topics,
+    qos: 0 as const,
+    events: true,
+  };
   const device = await Device.connect(server, "spooled", shape, "spool");
   const startMs = performance.now();
   for (let sent = 0; sent < events;) {
@@ -109,7 +115,7 @@ export async function runDrain(job: DrainJob): Promise<DrainResult> {
   await watch("spooled", drained);
   await watch("live-states", live.states);
   await watch("live-events", live.events);
-  const shape = { bytes, topicsPerPublisher: LIVE_TOPICS, qos: 0 as const };
+  const shape = { bytes, perWrite: 1, topicsPerPublisher: LIVE_TOPICS, qos: 0 as const };
   const sources = [
     { device: await Device.connect(server, "live-states", { ...shape, events: false }), to: live.states },
     { device: await Device.connect(server, "live-events", { ...shape, events: true }), to: live.events },
@@ -136,7 +142,7 @@ export async function runDrain(job: DrainJob): Promise<DrainResult> {
     if (due === 0) continue;
     sentUntil += due * 1_000 / liveHz;
     for (const { device, to } of sources) {
-      device.socket.write(device.encode(performance.now(), due));
+      device.socket.write(device.encodeTogether(performance.now(), due));
       to.sent += due;
     }
   }

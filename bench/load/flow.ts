@@ -7,16 +7,15 @@ import process from "node:process";
 import { cpuSeconds, memoryBytes, threadTimes } from "../proc.ts";
 import type { Client, Publisher, Subscriber } from "./client.ts";
 import { Histogram } from "./histogram.ts";
+import { type Poller, poller } from "./poller.ts";
+import { Window } from "./window.ts";
 import type { FlowJob, FlowResult, ServerAddress } from "./job.ts";
 
-/** Samples in one write when a publisher sends as fast as it can. */
-const FLOOD_PER_WRITE = 64;
+/** What is under way at the end has arrived when nothing came for this long, in milliseconds. */
+const QUIET_MS = 500;
 
-/** A publisher that floods waits while more than this is unsent, in bytes. */
-const FLOOD_BUFFERED_BYTES = 65_536;
-
-/** Time for what is under way at the end to arrive, in milliseconds. */
-const DRAIN_MS = 500;
+/** It is waited for so long at most, in milliseconds: a server that was overloaded may need minutes. */
+const DRAIN_MS = 2_500;
 
 /** Subscribers that connect at a time. */
 const CONNECT_AT_A_TIME = 20;
@@ -33,10 +32,12 @@ class Counts {
   #view: DataView | undefined;
   #of: ArrayBufferLike | undefined;
 
+  constructor(private readonly poller: Poller) {}
+
   /** A sample arrived at a subscriber that reads. */
   readonly arrived = (bytes: Uint8Array, start: number): void => {
     this.delivered++;
-    if (this.measuring) this.latency.add(performance.now() - this.stamp(bytes, start));
+    if (this.measuring) this.latency.add(this.poller.readMs - this.stamp(bytes, start));
   };
 
   stamp(bytes: Uint8Array, start: number): number {
@@ -71,7 +72,8 @@ class Snapshot {
 
 /** Runs a job. */
 export async function runFlow(client: Client, job: FlowJob): Promise<FlowResult> {
-  const counts = new Counts();
+  const poll = await poller();
+  const counts = new Counts(poll);
   const publishers: Publisher[] = [];
   for (let i = 0; i < job.publishers; i++) publishers.push(await client.publisher(i, job));
   await connectInTurns(job.subscribers - job.stalled, () => client.subscriber(counts.arrived));
@@ -80,7 +82,8 @@ export async function runFlow(client: Client, job: FlowJob): Promise<FlowResult>
     job.stalled,
     () => client.subscriber((bytes, start) => stalledAge = performance.now() - counts.stamp(bytes, start)),
   );
-  const stop = job.rateHz > 0 ? pace(publishers, job, counts) : flood(publishers, job, counts);
+  if (job.rateHz > 0) pace(poll, publishers, job, counts);
+  else flood(poll, publishers, job, counts);
   await wait(job.warmMs);
   for (const one of stalled) one.socket.pause();
   counts.measuring = true;
@@ -92,9 +95,13 @@ export async function runFlow(client: Client, job: FlowJob): Promise<FlowResult>
     for (const one of stalled) one.socket.resume();
     await wait(1_000);
   }
-  stop();
-  await wait(DRAIN_MS);
-  return result(job, counts, before, after, job.stalled > 0 ? stalledAge : undefined);
+  poll.onTick = () => {};
+  poll.onRound = () => false;
+  await settled(counts, counts.sent * (job.subscribers - job.stalled));
+  return {
+    ...result(job, counts, before, after, job.stalled > 0 ? stalledAge : undefined),
+    closed: poll.closed,
+  };
 }
 
 async function connectInTurns<T>(count: number, connect: () => Promise<T>): Promise<T[]> {
@@ -106,45 +113,51 @@ async function connectInTurns<T>(count: number, connect: () => Promise<T>): Prom
   return all;
 }
 
-/** Sends at the job's rate, each publisher at a phase of its own. */
-function pace(publishers: Publisher[], job: FlowJob, counts: Counts): () => void {
+/** Waits until all has arrived, or nothing comes any more. */
+async function settled(counts: Counts, expected: number): Promise<void> {
+  const endMs = performance.now() + DRAIN_MS;
+  for (let last = -1; counts.delivered < expected && counts.delivered !== last;) {
+    last = counts.delivered;
+    const quietMs = Math.min(QUIET_MS, endMs - performance.now());
+    if (quietMs <= 0) return;
+    await wait(quietMs);
+  }
+}
+
+/** Sends at the job's rate, each publisher at a phase of its own; what one owes at a tick goes in one write. */
+function pace(poll: Poller, publishers: Publisher[], job: FlowJob, counts: Counts): void {
   const periodMs = 1_000 * job.perWrite / job.rateHz;
   const startMs = performance.now();
   const done = new Float64Array(publishers.length);
-  let stopped = false;
-  const step = () => {
-    if (stopped) return;
+  poll.onTick = () => {
     const elapsed = performance.now() - startMs;
     for (let i = 0; i < publishers.length; i++) {
-      const due = Math.floor((elapsed - periodMs * i / publishers.length) / periodMs);
-      if (done[i]! < due) counts.lateness.add((due - done[i]! - 1) * periodMs);
-      while (done[i]! < due && !publishers[i]!.full) {
-        done[i]!++;
-        counts.sent += job.perWrite;
-        publishers[i]!.socket.write(publishers[i]!.encode(performance.now(), job.perWrite));
-      }
+      const owed = Math.floor((elapsed - periodMs * i / publishers.length) / periodMs) - done[i]!;
+      if (owed <= 0) continue;
+      counts.lateness.add((owed - 1) * periodMs);
+      if (publishers[i]!.full) continue;
+      done[i]! += owed;
+      counts.sent += owed * job.perWrite;
+      publishers[i]!.socket.write(publishers[i]!.encode(performance.now(), owed));
     }
-    setTimeout(step, 1);
   };
-  step();
-  return () => stopped = true;
 }
 
-/** Sends as fast as the server reads. */
-function flood(publishers: Publisher[], job: FlowJob, counts: Counts): () => void {
-  let stopped = false;
-  const count = Math.max(1, Math.min(FLOOD_PER_WRITE, Math.floor(FLOOD_BUFFERED_BYTES / job.bytes)));
-  const step = () => {
-    if (stopped) return;
+/** Sends as fast as the server delivers. */
+function flood(poll: Poller, publishers: Publisher[], job: FlowJob, counts: Counts): void {
+  const window = new Window(job.subscribers - job.stalled);
+  poll.onRound = () => {
+    let wrote = false;
     for (const publisher of publishers) {
-      if (publisher.full || publisher.socket.writableLength > FLOOD_BUFFERED_BYTES) continue;
-      counts.sent += count;
-      publisher.socket.write(publisher.encode(performance.now(), count));
+      if (publisher.full || publisher.socket.writableLength > 0) continue;
+      const nowMs = performance.now();
+      if (!window.open(counts.sent, counts.delivered, nowMs)) return wrote;
+      counts.sent += job.perWrite;
+      publisher.socket.write(publisher.encode(nowMs, 1));
+      wrote = true;
     }
-    setImmediate(step);
+    return wrote;
   };
-  step();
-  return () => stopped = true;
 }
 
 function result(
@@ -153,7 +166,7 @@ function result(
   before: Snapshot,
   after: Snapshot,
   stalledAge: number | undefined,
-): FlowResult {
+): Omit<FlowResult, "closed"> {
   const { latency, lateness } = counts;
   const seconds = (after.atMs - before.atMs) / 1_000;
   const threads: Record<string, number> = {};

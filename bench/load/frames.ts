@@ -1,5 +1,6 @@
 /**
- * Cuts a byte stream into frames, whatever the pieces in which it arrives.
+ * Cuts a byte stream that comes inside another one's messages into frames, whatever the pieces in which it
+ * arrives. A connection does the same with what it reads itself.
  *
  * @module
  */

@@ -44,7 +44,10 @@ export interface FlowJob {
   rateHz: number;
   /** Payload of each sample, at least 8. */
   bytes: number;
-  /** Samples that a publisher puts into one write; 1 sends each by itself. */
+  /**
+   * Samples that belong together: one message of the gateway's protocol, one write of the others. 1 sends each by
+   * itself.
+   */
   perWrite: number;
   /** Topics that each publisher writes in turn. */
   topicsPerPublisher: number;
@@ -95,7 +98,7 @@ export interface DrainJob {
 /** Any job. */
 export type LoadJob = FlowJob | IdleJob | FillJob | DrainJob;
 
-/** Latency in milliseconds from just before a publisher's write to a subscriber's parsing. */
+/** Latency in milliseconds from just before a publisher's write to the read in which it reached a subscriber. */
 export interface Latency {
   p50: number;
   p99: number;
@@ -126,6 +129,8 @@ export interface FlowResult {
   /** How late the generator's timer was, in milliseconds. */
   lateness: { p50: number; p99: number };
   latency: Latency;
+  /** Connections that the server closed. */
+  closed: number;
   /** How old the newest value of a stalled subscriber was, one second after it began to read again, in milliseconds. */
   stalledAge?: number;
 }

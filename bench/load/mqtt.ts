@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { connect, type Socket } from "node:net";
 import {
   type Client,
   type OnSample,
@@ -12,13 +11,15 @@ import {
   type Shape,
   type Subscriber,
 } from "./client.ts";
-import { Frames } from "./frames.ts";
+import { type Cut, Frames } from "./frames.ts";
 import type { ServerAddress } from "./job.ts";
 import { joined } from "./nats.ts";
-import { frame, openWebSocket } from "./websocket.ts";
+import { Outgoing } from "./outgoing.ts";
+import { poller } from "./poller.ts";
+import { addHeader, BINARY, frame, openWebSocket } from "./websocket.ts";
+import type { Wire } from "./wire.ts";
 
 const encoder = new TextEncoder();
-const BINARY = 2;
 const CONNACK = 2, PUBLISH = 3, PUBACK = 4, SUBACK = 9;
 
 /** A packet: type and flags, remaining length, body. */
@@ -52,7 +53,7 @@ export interface MqttAddress {
 }
 
 interface Connection {
-  socket: Socket;
+  socket: Wire;
   write(bytes: Uint8Array): void;
   /** Waits for a packet of this type. */
   answer(type: number): Promise<void>;
@@ -62,24 +63,26 @@ interface Connection {
 
 async function open(address: MqttAddress, onSample: OnSample): Promise<Connection> {
   const waiters = new Map<number, () => void>();
-  const frames = new Frames((bytes, from, to) =>
-    cut(bytes, from, to, onSample, (type) => {
-      if (type === PUBACK) connection.acknowledged();
-      else waiters.get(type)?.();
-    })
-  );
+  const lost = Promise.withResolvers<never>();
+  const cut = packetsCut(onSample, (type) => {
+    if (type === PUBACK) connection.acknowledged();
+    else waiters.get(type)?.();
+  });
   const { host, port, overWebSocket = false, login } = address;
+  const frames = new Frames(cut);
   const socket = overWebSocket
     ? await openWebSocket(
       { host, port, path: "/mqtt", protocols: ["mqtt"] },
       (_, bytes, start, end) => frames.push(bytes, start, end),
     )
-    : connect({ host, port, noDelay: true });
-  if (!overWebSocket) socket.on("data", (chunk: Uint8Array) => frames.push(chunk));
+    : (await poller()).connect(host, port, cut);
+  socket.onClose = () => lost.reject(new Error(`${host}:${port} closed the connection`));
+  lost.promise.catch(() => {}); // told to whoever waits for an answer
   const connection: Connection = {
     socket,
     write: (bytes) => void socket.write(overWebSocket ? frame(BINARY, bytes) : bytes),
-    answer: (type) => new Promise((resolve) => waiters.set(type, resolve)),
+    answer: (type) =>
+      Promise.race([lost.promise, new Promise<void>((resolve) => waiters.set(type, resolve))]),
     acknowledged: () => {},
   };
   const connected = connection.answer(CONNACK);
@@ -94,34 +97,32 @@ async function open(address: MqttAddress, onSample: OnSample): Promise<Connectio
   return connection;
 }
 
-function cut(
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-  onSample: OnSample,
-  onOther: (type: number) => void,
-): number {
-  let at = from;
-  while (to - at >= 2) {
-    let size = 0;
-    let i = at + 1;
-    for (let unit = 1;; unit *= 128) {
-      if (i >= to) return at;
-      const byte = bytes[i++]!;
-      size += (byte & 127) * unit;
-      if (byte < 128) break;
+/** Cuts a server's packets: the samples of PUBLISH, of all else the type. */
+export function packetsCut(onSample: OnSample, onOther: (type: number) => void): Cut {
+  return (bytes, from, to) => {
+    let at = from;
+    while (to - at >= 2) {
+      let size = 0;
+      let i = at + 1;
+      for (let unit = 1;; unit *= 128) {
+        if (i >= to) return at;
+        const byte = bytes[i++]!;
+        size += (byte & 127) * unit;
+        if (byte < 128) break;
+      }
+      if (i + size > to) return at;
+      const type = bytes[at]! >> 4;
+      if (type === PUBLISH) onSample(bytes, i + 2 + ((bytes[i]! << 8) | bytes[i + 1]!));
+      else onOther(type);
+      at = i + size;
     }
-    if (i + size > to) return at;
-    const type = bytes[at]! >> 4;
-    if (type === PUBLISH) onSample(bytes, i + 2 + ((bytes[i]! << 8) | bytes[i + 1]!));
-    else onOther(type);
-    at = i + size;
-  }
-  return at;
+    return at;
+  };
 }
 
 class MqttPublisher implements Publisher {
-  readonly socket: Socket;
+  readonly socket: Wire;
+  readonly #out = new Outgoing();
   readonly #messages: Uint8Array[];
   readonly #view: DataView[];
   #turn = 0;
@@ -144,22 +145,35 @@ class MqttPublisher implements Publisher {
     return this.#underWay >= WINDOW;
   }
 
-  encode(nowMs: number, count: number): Uint8Array {
-    const parts: Uint8Array[] = [];
-    const { qos, bytes } = this.shape;
-    for (let i = 0; i < count; i++) {
-      const turn = this.#turn++ % this.#messages.length;
-      const message = this.#messages[turn]!;
-      const payload = message.length - bytes;
-      this.#view[turn]!.setFloat64(payload, nowMs, true);
-      if (qos === 1) {
-        this.#underWay++;
-        this.#id = this.#id % 0xffff + 1;
-        this.#view[turn]!.setUint16(payload - 2, this.#id);
-      }
-      parts.push(this.overWebSocket ? frame(BINARY, message) : message.slice());
+  encode(nowMs: number, messages: number): Uint8Array {
+    for (; messages > 0; messages--) {
+      if (this.overWebSocket) addHeader(this.#out, BINARY, this.#size());
+      for (let i = 0; i < this.shape.perWrite; i++) this.#add(nowMs);
     }
-    return joined(parts);
+    return this.#out.take();
+  }
+
+  /** Bytes of the packets that are next, which share a message of the WebSocket. */
+  #size(): number {
+    let size = 0;
+    for (let i = 0; i < this.shape.perWrite; i++) {
+      size += this.#messages[(this.#turn + i) % this.#messages.length]!.length;
+    }
+    return size;
+  }
+
+  #add(nowMs: number): void {
+    const { qos, bytes } = this.shape;
+    const turn = this.#turn++ % this.#messages.length;
+    const message = this.#messages[turn]!;
+    const payload = message.length - bytes;
+    this.#view[turn]!.setFloat64(payload, nowMs, true);
+    if (qos === 1) {
+      this.#underWay++;
+      this.#id = this.#id % 0xffff + 1;
+      this.#view[turn]!.setUint16(payload - 2, this.#id);
+    }
+    this.#out.add(message);
   }
 }
 

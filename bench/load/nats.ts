@@ -3,87 +3,91 @@
  *
  * @module
  */
-import { connect, type Socket } from "node:net";
 import { type Client, type OnSample, payloadOf, type Publisher, type Shape } from "./client.ts";
-import { Frames } from "./frames.ts";
+import type { Cut } from "./frames.ts";
 import type { ServerAddress } from "./job.ts";
+import { Outgoing } from "./outgoing.ts";
+import { poller } from "./poller.ts";
+import type { Wire } from "./wire.ts";
 
 const encoder = new TextEncoder();
-const LF = 10, M = 77, SPACE = 32, P = 80, O = 79;
+const LF = 10, CR = 13, M = 77, SPACE = 32, P = 80, O = 79, ZERO = 48;
 
-async function open(server: ServerAddress, lines: string, onSample: OnSample): Promise<Socket> {
-  const socket = connect({ host: server.host, port: server.port, noDelay: true });
+async function open(server: ServerAddress, lines: string, onSample: OnSample): Promise<Wire> {
   const ready = Promise.withResolvers<void>();
-  const frames = new Frames((bytes, from, to) => cut(bytes, from, to, socket, onSample, ready.resolve));
-  socket.on("error", ready.reject);
-  socket.on("data", (chunk: Uint8Array) => frames.push(chunk));
-  socket.write(`CONNECT {"verbose":false,"pedantic":false,"lang":"bench","version":"1"}\r\n${lines}PING\r\n`);
+  const cut = linesCut(onSample, ready.resolve, () => wire.write(encoder.encode("PONG\r\n")));
+  const wire = (await poller()).connect(server.host, server.port, cut);
+  wire.onClose = () => ready.reject(new Error(`${server.host}:${server.port} closed the connection`));
+  wire.write(
+    encoder.encode(
+      `CONNECT {"verbose":false,"pedantic":false,"lang":"bench","version":"1"}\r\n${lines}PING\r\n`,
+    ),
+  );
   await ready.promise;
-  return socket;
+  return wire;
 }
 
-/** `MSG <subject> <sid> <size>\r\n<payload>\r\n`, or a line. */
-function cut(
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-  socket: Socket,
-  onSample: OnSample,
-  pong: () => void,
-): number {
-  let at = from;
-  for (;;) {
-    const line = bytes.indexOf(LF, at);
-    if (line < 0 || line >= to) return at;
-    if (bytes[at] === M) {
+/** Cuts `MSG <subject> <sid> <size>\r\n<payload>\r\n`, and lines. */
+export function linesCut(onSample: OnSample, pong: () => void, ping: () => void): Cut {
+  return (bytes, from, to) => {
+    let at = from;
+    for (;;) {
+      let line = at;
+      // What follows the last space of a line is the size of a message.
       let size = 0;
-      for (let i = line - 2, unit = 1; bytes[i] !== SPACE; i--, unit *= 10) size += (bytes[i]! - 48) * unit;
-      if (line + 1 + size + 2 > to) return at;
-      onSample(bytes, line + 1);
-      at = line + 1 + size + 2;
-    } else {
-      if (bytes[at] === P && bytes[at + 1] === O) pong();
-      else if (bytes[at] === P) socket.write("PONG\r\n");
-      at = line + 1;
+      for (let byte = 0; line < to && (byte = bytes[line]!) !== LF; line++) {
+        if (byte === SPACE) size = 0;
+        else if (byte !== CR) size = size * 10 + byte - ZERO;
+      }
+      if (line >= to) return at;
+      if (bytes[at] === M) {
+        if (line + 1 + size + 2 > to) return at;
+        onSample(bytes, line + 1);
+        at = line + 1 + size + 2;
+      } else {
+        if (bytes[at] === P) bytes[at + 1] === O ? pong() : ping();
+        at = line + 1;
+      }
     }
-  }
+  };
 }
 
-class NatsPublisher implements Publisher {
-  readonly #messages: Uint8Array[];
-  readonly #view: (DataView)[];
-  #turn = 0;
+/** One who publishes on `bench-<index>.bench.…`. */
+export class NatsPublisher implements Publisher {
   readonly full = false;
+  readonly #out = new Outgoing();
+  readonly #messages: Uint8Array[];
+  readonly #view: DataView[];
+  #turn = 0;
 
-  constructor(readonly socket: Socket, index: number, readonly shape: Shape) {
+  constructor(readonly socket: Wire, index: number, readonly shape: Shape) {
     const payload = payloadOf(shape.bytes);
-    this.#messages = Array.from({ length: shape.topicsPerPublisher }, (_, i) => {
-      const head = encoder.encode(`PUB bench-${index}.bench.${i} ${shape.bytes}\r\n`);
-      const message = new Uint8Array(head.length + payload.length + 2);
-      message.set(head);
-      message.set(payload, head.length);
-      message.set([13, 10], head.length + payload.length);
-      return message;
-    });
+    this.#messages = Array.from(
+      { length: shape.topicsPerPublisher },
+      (_, i) =>
+        joined([
+          encoder.encode(`PUB bench-${index}.bench.${i} ${shape.bytes}\r\n`),
+          payload,
+          Uint8Array.of(CR, LF),
+        ]),
+    );
     this.#view = this.#messages.map((one) =>
       new DataView(one.buffer, one.length - shape.bytes - 2, shape.bytes)
     );
   }
 
-  encode(nowMs: number, count: number): Uint8Array {
-    const parts: Uint8Array[] = [];
-    for (let i = 0; i < count; i++) {
+  encode(nowMs: number, messages: number): Uint8Array {
+    for (let i = messages * this.shape.perWrite; i > 0; i--) {
       const turn = this.#turn++ % this.#messages.length;
       this.#view[turn]!.setFloat64(0, nowMs, true);
-      parts.push(this.#messages[turn]!.slice());
+      this.#out.add(this.#messages[turn]!);
     }
-    return joined(parts);
+    return this.#out.take();
   }
 }
 
 /** The parts as one piece of memory. */
 export function joined(parts: Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

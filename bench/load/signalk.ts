@@ -48,7 +48,7 @@ function number(bytes: Uint8Array, at: number): number {
 function publisher(
   socket: Publisher["socket"],
   index: number,
-  { bytes, topicsPerPublisher }: Shape,
+  { bytes, perWrite, topicsPerPublisher }: Shape,
 ): Publisher {
   const pad = Array.from(
     payloadOf(Math.max(0, bytes - (MARK.length - 1) - STAMP_DIGITS)),
@@ -58,9 +58,9 @@ function publisher(
   return {
     socket,
     full: false,
-    encode(nowMs, count) {
+    encode(nowMs, messages) {
       const frames: Uint8Array[] = [];
-      for (let i = 0; i < count; i++) {
+      for (let i = messages * perWrite; i > 0; i--) {
         const stamp = nowMs.toFixed(6).padStart(STAMP_DIGITS, "0");
         const path = `bench.d${index}.t${turn++ % topicsPerPublisher}`;
         const values = [{ path, value: `stamp:${stamp}${pad}` }];

@@ -3,26 +3,29 @@
  *
  * @module
  */
-import type { Socket } from "node:net";
 import { decodeAck } from "../../protocol/ack.ts";
-import { BatchReader, BatchWriter, FRAME } from "../../protocol/batch.ts";
+import { BatchWriter, FRAME } from "../../protocol/batch.ts";
 import { MAX_MESSAGE_BYTES, SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX } from "../../protocol/limits.ts";
-import { type Client, payloadOf, type Publisher, type Shape } from "./client.ts";
+import { type Client, type OnSample, payloadOf, type Publisher, type Shape } from "./client.ts";
 import type { ServerAddress } from "./job.ts";
-import { frame, openWebSocket, textFrame } from "./websocket.ts";
+import { Outgoing } from "./outgoing.ts";
+import { addHeader, BINARY, openWebSocket, textFrame } from "./websocket.ts";
+import type { Wire } from "./wire.ts";
 
-const BINARY = 2;
 const decoder = new TextDecoder();
+
+/** Told of each binary message, `bytes[start, end)`. */
+type OnBinary = (bytes: Uint8Array, start: number, end: number) => void;
 
 /** A session that answers pings and can wait until the gateway has seen all that was said. */
 class Session {
-  socket!: Socket;
+  socket!: Wire;
   #waiters = new Map<string, (message: string) => void>();
 
-  async open(server: ServerAddress, path: string, token: string, binary: (bytes: Uint8Array) => void) {
+  async open(server: ServerAddress, path: string, token: string, binary: OnBinary) {
     const protocols = [SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX + token];
     this.socket = await openWebSocket({ ...server, path, protocols }, (text, bytes, start, end) => {
-      if (!text) return binary(bytes.subarray(start, end));
+      if (!text) return binary(bytes, start, end);
       this.#control(decoder.decode(bytes.subarray(start, end)));
     });
   }
@@ -73,11 +76,13 @@ export async function connectDevice(
   server: ServerAddress,
   token: string,
   { topics, prefix = "bench", events = false, acknowledged }: DeviceOptions,
-): Promise<Socket> {
+): Promise<Wire> {
   const session = new Session();
-  await session.open(server, "/v1/device", token, (bytes) => {
-    if (!acknowledged || bytes[0] !== FRAME.ack) return;
-    for (const { channel, sequence } of decodeAck(bytes)) acknowledged(channel, sequence);
+  await session.open(server, "/v1/device", token, (bytes, start, end) => {
+    if (!acknowledged || bytes[start] !== FRAME.ack) return;
+    for (const { channel, sequence } of decodeAck(bytes.subarray(start, end))) {
+      acknowledged(channel, sequence);
+    }
   });
   const welcome = session.hear("welcome");
   session.say({ type: "hello", protocol: 1, clock: "arrival" });
@@ -99,10 +104,14 @@ export async function connectDevice(
 /** Events of a device that are not acknowledged, at most; far below what the gateway allows. */
 const EVENT_WINDOW = 16_384;
 
+/** Bytes of a batch before the number of its feed. */
+const BATCH_FIXED_BYTES = 10;
+
 /** One device that sends samples, or events as they are acknowledged. */
 export class Device implements Publisher {
-  socket!: Socket;
+  socket!: Wire;
   readonly #writer = new BatchWriter({ maxBytes: MAX_MESSAGE_BYTES });
+  readonly #out = new Outgoing();
   readonly #payload: Uint8Array;
   readonly #view: DataView;
   readonly #acked: number[] = [];
@@ -141,24 +150,53 @@ export class Device implements Publisher {
     this.#acked[channel] = sequence;
   }
 
-  encode(nowMs: number, count: number): Uint8Array {
-    return this.#encode(nowMs, count, 0);
+  encode(nowMs: number, messages: number): Uint8Array {
+    for (; messages > 0; messages--) this.#add(nowMs, this.shape.perWrite, 0);
+    return this.#out.take();
   }
 
-  /** Samples that carry numbers from `first` on, in place of a time. */
+  /** One message of so many samples. */
+  encodeTogether(nowMs: number, count: number): Uint8Array {
+    this.#add(nowMs, count, 0);
+    return this.#out.take();
+  }
+
+  /** One message of so many samples, which carry numbers from `first` on in place of a time. */
   encodeNumbered(first: number, count: number): Uint8Array {
-    return this.#encode(first, count, 1);
+    this.#add(first, count, 1);
+    return this.#out.take();
   }
 
-  #encode(first: number, count: number, step: number): Uint8Array {
+  #add(first: number, count: number, step: number): void {
+    const { topicsPerPublisher: topics } = this.shape;
     for (let i = 0; i < count; i++) {
       this.#view.setFloat64(0, first + i * step, true);
       const turn = this.#sequence++;
-      const { topicsPerPublisher: topics } = this.shape;
       this.#writer.add(1 + turn % topics, 1 + Math.floor(turn / topics), 0, this.#payload);
     }
-    return frame(BINARY, this.#writer.takeBorrowed());
+    const batch = this.#writer.takeBorrowed();
+    addHeader(this.#out, BINARY, batch.length);
+    this.#out.add(batch);
   }
+}
+
+/** Where the number behind this one begins. */
+function pastNumber(bytes: Uint8Array, at: number): number {
+  while (bytes[at]! > 127) at++;
+  return at + 1;
+}
+
+/** Walks the samples of a batch without looking at more than where their payloads are. */
+export function walkBatch(bytes: Uint8Array, start: number, end: number, onSample: OnSample): void {
+  let at = pastNumber(bytes, start + BATCH_FIXED_BYTES);
+  while (at < end) {
+    at = pastNumber(bytes, pastNumber(bytes, pastNumber(bytes, at)));
+    let size = 0;
+    for (let unit = 1, byte = 128; byte > 127; unit *= 128) size += ((byte = bytes[at++]!) & 127) * unit;
+    onSample(bytes, at);
+    at += size;
+  }
+  if (at !== end) throw new Error(`a batch of ${end - start} bytes ends ${at - end} bytes inside a sample`);
 }
 
 /** The gateway's clients. */
@@ -167,10 +205,8 @@ export function tidegateClient(server: ServerAddress): Client {
     publisher: (index, shape) => Device.connect(server, `bench-${index}`, shape),
     async subscriber(onSample) {
       const session = new Session();
-      const reader = new BatchReader();
-      await session.open(server, "/v1/live", server.token ?? "", (bytes) => {
-        reader.open(bytes);
-        while (reader.next()) onSample(bytes, reader.start);
+      await session.open(server, "/v1/live", server.token ?? "", (bytes, start, end) => {
+        if (bytes[start] === FRAME.batch) walkBatch(bytes, start, end, onSample);
       });
       session.say({ type: "hello", protocol: 1 });
       const subscribed = session.hear("subscribed");

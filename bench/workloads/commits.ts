@@ -44,7 +44,7 @@ async function timeEvents({ address }: Running): Promise<{ stop(): Promise<numbe
 export async function commits(effort: Effort): Promise<Row[]> {
   const what = flow(100, 1_000, 64, 1, { perWrite: 10 });
   const rows: Row[] = [];
-  for (const server of [GATEWAYS.deno, GATEWAYS.bun]) {
+  for (const server of effort.quick ? [GATEWAYS.deno, GATEWAYS.bun] : Object.values(GATEWAYS)) {
     effort.progress(`commits: ${server.name}`);
     const running = await server.start();
     try {

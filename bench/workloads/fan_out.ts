@@ -89,8 +89,12 @@ export async function latency(effort: Effort): Promise<Row[]> {
   return rows;
 }
 
+/** Samples in a write at saturation: one message of ours, so many of the others'. */
+const SATURATING = 64;
+
 /** As fast as each server goes. */
 export async function saturation(effort: Effort): Promise<Row[]> {
   const once = effort.quick ? { ...effort, repeats: 1, measureMs: 2_000 } : effort;
-  return (await compare("saturation", servers(effort), flow(10, 0, 64, 50), once)).rows;
+  return (await compare("saturation", servers(effort), flow(10, 0, 64, 50, { perWrite: SATURATING }), once))
+    .rows;
 }

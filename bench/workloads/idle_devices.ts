@@ -17,7 +17,9 @@ const BEFORE = 1_000;
 export async function idleDevices(effort: Effort): Promise<Row[]> {
   const devices = effort.quick ? 1_000 : 5_000;
   const rows: Row[] = [];
-  for (const [server, limit] of [[GATEWAYS.deno, 30], [GATEWAYS.bun, 8]] as const) {
+  const { deno, bun, executable } = GATEWAYS;
+  const limits = [[deno, 30], [bun, 8], ...effort.quick ? [] : [[executable, 8] as const]] as const;
+  for (const [server, limit] of limits) {
     effort.progress(`idle devices: ${server.name}`);
     const running = await server.start();
     try {
