@@ -22,7 +22,7 @@ export class Window {
   /** Deliveries that did not come. */
   lost = 0;
   #most = LEAST;
-  #since = { ms: 0, delivered: 0 };
+  #since = { ms: -Infinity, delivered: 0 };
   #last = { ms: 0, delivered: 0 };
 
   constructor(private readonly subscribers: number) {}
@@ -42,7 +42,7 @@ export class Window {
   #fit(delivered: number, nowMs: number): void {
     const { ms, delivered: former } = this.#since;
     if (nowMs - ms < EVERY_MS) return;
-    if (ms > 0) {
+    if (ms >= 0) {
       const fits = 2 * (delivered - former) / this.subscribers * EVERY_MS / (nowMs - ms);
       this.#most = Math.min(MOST, Math.max(LEAST, fits));
     }
