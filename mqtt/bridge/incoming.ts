@@ -10,8 +10,9 @@ import { MAX_PAYLOAD_BYTES } from "../../protocol/limits.ts";
 import { PayloadError } from "../../payload/payload.ts";
 import type { Principal } from "../../hub/access.ts";
 import type { CommitListener } from "../../hub/hub.ts";
-import type { Topic } from "../../hub/topic.ts";
+import type { Topic, TopicDescription } from "../../hub/topic.ts";
 import { WriteRefused, type WriteResult } from "../../hub/writing.ts";
+import { definitionRefusal } from "../definitions.ts";
 import { guessEncoding, incoming, recoded } from "../payload.ts";
 import { render } from "../template.ts";
 import { COMMAND_LEVEL, SET_LEVEL } from "../topics.ts";
@@ -130,11 +131,12 @@ export class Incoming {
       return done();
     }
     const topic = known ??
-      hub.define({ name, deliveryClass: rule.class, encoding: guessEncoding(payload), writable: false });
+      this.#define({ name, deliveryClass: rule.class, encoding: guessEncoding(payload), writable: false });
+    if (!topic) return done();
     let fitted: Uint8Array;
     try {
       const { payload: bytes, widened } = incoming(topic.description, payload);
-      if (widened) hub.define({ ...topic.description, encoding: widened });
+      if (widened && !this.#define({ ...topic.description, encoding: widened })) return done();
       fitted = bytes;
     } catch (error) {
       if (!(error instanceof PayloadError)) throw error;
@@ -144,6 +146,15 @@ export class Incoming {
     if (topic.description.deliveryClass === "event") return this.#event(topic, fitted, done);
     hub.publish(topic, clock.nowUs(), 0, fitted);
     done();
+  }
+
+  /** Makes a topic known or describes it anew, within what the device of its first level may. */
+  #define(description: TopicDescription): Topic | undefined {
+    const { hub } = this.context;
+    const refusal = definitionRefusal(hub, description);
+    if (!refusal) return hub.define(description);
+    this.dropped(refusal.reason, refusal.message);
+    return undefined;
   }
 
   /** An event is acknowledged to the broker once it is on disk. */

@@ -9,9 +9,10 @@ import { matchesAny } from "../../protocol/topics.ts";
 import { PayloadError } from "../../payload/payload.ts";
 import type { Principal } from "../../hub/access.ts";
 import type { CommitListener } from "../../hub/hub.ts";
-import type { Topic } from "../../hub/topic.ts";
+import type { Topic, TopicDescription } from "../../hub/topic.ts";
 import { PlainSession } from "../../sessions/plain.ts";
 import type { Traffic } from "../../transport/transport.ts";
+import { definitionRefusal } from "../definitions.ts";
 import { guessEncoding, incoming } from "../payload.ts";
 import { COMMAND_LEVEL, deviceTopic, SET_LEVEL } from "../topics.ts";
 import type { BrokerContext, PresentDevice, WriteTarget } from "./context.ts";
@@ -93,12 +94,13 @@ export class MqttDeviceSession implements PresentDevice, WriteTarget {
     const last = named.name.slice(named.name.lastIndexOf("/") + 1);
     if (last !== SET_LEVEL && last !== COMMAND_LEVEL) return false;
     const known = this.context.hub.topic(named.name);
-    const topic = known?.description.writable ? known : this.context.hub.define({
+    const topic = known?.description.writable ? known : this.#define({
       name: named.name,
       deliveryClass: last === SET_LEVEL ? "state" : "event",
       encoding: "json",
       writable: true,
     });
+    if (!topic) return false;
     this.#writable.set(topic, filter);
     this.context.downlinks.attach(topic, this);
     return true;
@@ -154,14 +156,20 @@ export class MqttDeviceSession implements PresentDevice, WriteTarget {
       return this.#drop("not_writable", `${named.name} is written by others, not by the device`);
     }
     const event = qos > 0 && matchesAny(eventTopics, named.name);
-    const topic = known ?? hub.define({
+    const topic = known ?? this.#define({
       name: named.name,
       deliveryClass: event ? "event" : "state",
       encoding: guessEncoding(payload),
       writable: false,
     });
-    this.#topics.set(mqttTopic, topic);
+    if (topic) this.#topics.set(mqttTopic, topic);
     return topic;
+  }
+
+  /** Makes a topic known or describes it anew, within what any device may. */
+  #define(description: TopicDescription): Topic | undefined {
+    const refusal = definitionRefusal(this.context.hub, description);
+    return refusal ? this.#drop(refusal.reason, refusal.message) : this.context.hub.define(description);
   }
 
   #fitted(topic: Topic, payload: Uint8Array): Uint8Array | undefined {
@@ -173,8 +181,7 @@ export class MqttDeviceSession implements PresentDevice, WriteTarget {
     }
     try {
       const { payload: fitted, widened } = incoming(topic.description, payload);
-      if (widened) this.context.hub.define({ ...topic.description, encoding: widened });
-      return fitted;
+      return !widened || this.#define({ ...topic.description, encoding: widened }) ? fitted : undefined;
     } catch (error) {
       if (!(error instanceof PayloadError)) throw error;
       return this.#drop("bad_payload", `${topic.name}: ${error.message}`);
