@@ -127,6 +127,11 @@ export const configSchema = z.strictObject({
       help: "patterns of topics whose MQTT messages at QoS 1 and 2 are events, separated by commas",
       value: "PATTERNS",
     }),
+    sessionMaxAge: setting(orOff(duration(60 * SECOND, 36_500 * DAY)), {
+      help: "how long the session of an MQTT client that stays away is kept",
+      value: "DURATION|off",
+      show: showDuration,
+    }),
     bridges: setting(bridges(), {
       help: "MQTT brokers to bridge to: URLs separated by commas, or objects in the config file",
       value: "URLS",
@@ -170,6 +175,7 @@ export const CONFIG_DEFAULTS: Readonly<Record<string, unknown>> = {
   "mqtt.listen": "127.0.0.1:1883",
   "mqtt.anonymous": false,
   "mqtt.eventTopics": [],
+  "mqtt.sessionMaxAge": "7d",
   "mqtt.bridges": [],
   "log.level": "info",
   "log.format": "text",

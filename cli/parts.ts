@@ -26,6 +26,8 @@ export interface MqttSettings {
   name?: string;
   /** Patterns of topics whose messages at QoS 1 and 2 are events. */
   eventTopics: readonly string[];
+  /** How long the session of a client that stays away is kept, in milliseconds; null lifts the limit. */
+  sessionMaxAgeMs: number | null;
   /** Brokers to bridge to. */
   bridges: readonly BridgeConfig[];
 }

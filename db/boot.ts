@@ -18,6 +18,7 @@ import {
   desired,
   devices,
   META,
+  mqttSessions,
   producers,
   runs,
   sessions,
@@ -143,6 +144,7 @@ export function loadBoot(
         epoch: cursors.epoch,
         offset: cursors.offset,
       }).from(cursors).all(),
+      mqttSessions: db.select().from(mqttSessions).all(),
       crashedSessions: crashed,
     },
     producers: db.select({

@@ -1,12 +1,22 @@
 /**
- * Applies changes of rows: topics, sessions, tokens, devices, desired values, cursors. Statements are prepared once.
+ * Applies changes of rows: topics, sessions, tokens, devices, desired values, cursors, MQTT
+ * sessions. Statements are prepared once.
  *
  * @module
  */
-import { eq, sql } from "drizzle-orm";
+import { and, eq, sql } from "drizzle-orm";
 import type { SessionStart, SessionTotals } from "../hub/session_log.ts";
 import { type Change, MAX_EVENTS_PER_SESSION } from "./messages.ts";
-import { cursors, desired, devices, sessionEvents, sessions, tokens, topics } from "./schema.ts";
+import {
+  cursors,
+  desired,
+  devices,
+  mqttSessions,
+  sessionEvents,
+  sessions,
+  tokens,
+  topics,
+} from "./schema.ts";
 import type { Connection } from "./sqlite.ts";
 import type { SessionRow } from "./store.ts";
 
@@ -115,6 +125,15 @@ export function changeApplier({ db }: Connection, run: number): ApplyChange {
         return;
       case "cursor":
         putCursor.run({ ...change.row, updatedAt: Date.now() });
+        return;
+      case "mqtt_session":
+        db.insert(mqttSessions).values(change.row)
+          .onConflictDoUpdate({ target: [mqttSessions.token, mqttSessions.client], set: change.row }).run();
+        return;
+      case "mqtt_session_over":
+        db.delete(mqttSessions)
+          .where(and(eq(mqttSessions.token, change.token), eq(mqttSessions.client, change.client))).run();
+        db.delete(cursors).where(eq(cursors.reader, change.reader)).run();
         return;
       default:
         change satisfies never;

@@ -12,6 +12,7 @@ import type {
   DesiredRow,
   DeviceRow,
   EpochMs,
+  MqttSessionRow,
   Series,
   SeriesRequest,
   SessionEventRow,
@@ -46,7 +47,9 @@ export type Change =
   | { kind: "token"; row: TokenRow }
   | { kind: "device"; row: DeviceRow }
   | { kind: "desired"; row: DesiredRow }
-  | { kind: "cursor"; row: CursorRow };
+  | { kind: "cursor"; row: CursorRow }
+  | { kind: "mqtt_session"; row: MqttSessionRow }
+  | { kind: "mqtt_session_over"; token: string; client: string; reader: string };
 
 /** A filled chunk buffer on its way to disk. */
 export interface FilledChunk {

@@ -86,4 +86,13 @@ export const MIGRATIONS: readonly Migration[] = [
       ) WITHOUT ROWID;
     `,
   },
+  {
+    name: "sessions that MQTT clients come back to",
+    sql: `
+      CREATE TABLE mqtt_sessions (
+        token TEXT NOT NULL, client TEXT NOT NULL, subscriptions TEXT NOT NULL, epoch TEXT NOT NULL,
+        seen_at INTEGER NOT NULL, PRIMARY KEY (token, client)
+      ) WITHOUT ROWID;
+    `,
+  },
 ];

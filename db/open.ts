@@ -194,6 +194,9 @@ function store(
     putDevice: (row) => commits.put({ kind: "device", row }),
     putDesired: (row) => commits.push({ kind: "desired", row: { ...row, payload: row.payload.slice() } }),
     putCursor: (row) => commits.push({ kind: "cursor", row: { ...row } }),
+    putMqttSession: (row) => commits.put({ kind: "mqtt_session", row: structuredClone(row) }),
+    dropMqttSession: ({ token, client }, reader) =>
+      commits.put({ kind: "mqtt_session_over", token, client, reader }),
     sessions: (filter) => ask("sessions", filter),
     session: async (id) => await ask("session", id) ?? undefined,
     sessionEvents: (id) => ask("sessionEvents", id),

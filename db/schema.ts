@@ -186,6 +186,15 @@ export const cursors = sqliteTable("cursors", {
   updatedAt: integer("updated_at").notNull(),
 }, (table) => [primaryKey({ columns: [table.reader, table.topic] })]);
 
+/** Sessions that clients of the embedded MQTT broker come back to; how far each has got is among the cursors. */
+export const mqttSessions = sqliteTable("mqtt_sessions", {
+  token: text().notNull(),
+  client: text().notNull(),
+  subscriptions: text({ mode: "json" }).$type<{ filter: string; qos: number }[]>().notNull(),
+  epoch: text().notNull(),
+  seenAt: integer("seen_at").notNull(),
+}, (table) => [primaryKey({ columns: [table.token, table.client] })]);
+
 /** Every table, by its name in SQL; for the test that compares them with the migrations. */
 export const TABLES = {
   meta,
@@ -201,4 +210,5 @@ export const TABLES = {
   blocks,
   trimmed,
   cursors,
+  mqtt_sessions: mqttSessions,
 } as const;

@@ -153,6 +153,19 @@ export interface CursorRow {
   offset: number;
 }
 
+/** The session of an MQTT client that comes back. */
+export interface MqttSessionRow {
+  /** Token that the client came with, by its id. */
+  token: string;
+  /** Client identifier. */
+  client: string;
+  subscriptions: { filter: string; qos: number }[];
+  /** Epoch of the run in which the client was last there. */
+  epoch: string;
+  /** When it was last there. */
+  seenAt: EpochMs;
+}
+
 /** What the gateway needs to know before it listens. */
 export interface BootState {
   /** Random id of this gateway, kept with the database. */
@@ -164,6 +177,7 @@ export interface BootState {
   topics: TopicRow[];
   desired: DesiredRow[];
   cursors: CursorRow[];
+  mqttSessions: MqttSessionRow[];
   /** Sessions of an earlier run that were closed as crashed just now. */
   crashedSessions: number;
 }
@@ -203,6 +217,10 @@ export interface Store {
   putDesired(row: DesiredRow): void;
   /** Puts a cursor on the way to disk; after a crash it may stand where it stood a moment before. */
   putCursor(row: CursorRow): void;
+  /** Resolves when the session, and all cursors that were put before, are on disk. */
+  putMqttSession(row: MqttSessionRow): Promise<void>;
+  /** Removes a session and the cursors of `reader`. */
+  dropMqttSession(row: Pick<MqttSessionRow, "token" | "client">, reader: string): Promise<void>;
   sessions(filter: SessionFilter): Promise<SessionRow[]>;
   session(id: string): Promise<SessionRow | undefined>;
   sessionEvents(id: string): Promise<SessionEventRow[]>;

@@ -22,6 +22,9 @@ import type { Core, Fault } from "./core.ts";
 import { lazily } from "./lazily.ts";
 import { log } from "./log.ts";
 
+/** Stands for the token of clients that have none. */
+const ANONYMOUS = "anonymous";
+
 /** How often removed devices are looked for, in milliseconds. */
 const FORGET_EVERY_MS = 2_000;
 
@@ -63,6 +66,12 @@ export async function startMqtt(core: Core, settings: GatewaySettings, parts: Mq
           help: "Clients connected to the embedded MQTT broker now.",
           type: "gauge",
           value: broker.clients(),
+        };
+        yield {
+          name: "tidegate_mqtt_sessions",
+          help: "Sessions that clients of the embedded MQTT broker can come back to.",
+          type: "gauge",
+          value: broker.sessions(),
         };
       }
       for (const bridge of bridges) yield* bridgeMetrics(bridge.status());
@@ -173,6 +182,7 @@ interface RunningBroker {
   url: string;
   accept: Accept;
   clients(): number;
+  sessions(): number;
   load(): Promise<unknown>;
   stop(): Promise<void>;
 }
@@ -226,6 +236,7 @@ async function startBroker(
     url: `${tls ? "mqtts" : "mqtt"}://${formatAddress({ hostname, port: listener.port })}`,
     accept: transportConnection(connected),
     clients: () => running?.clients ?? 0,
+    sessions: () => running?.sessions ?? core.store.boot.mqttSessions.length,
     load: broker,
     async stop() {
       for (const session of [...open]) session.end(CLOSE.goingAway, "the gateway is shutting down");
@@ -252,6 +263,12 @@ function brokerContext(
     clock,
     counters,
     recorder: store.recorder,
+    reader: store.reader,
+    sessions: store,
+    keptSessions: store.boot.mqttSessions,
+    keptCursors: store.boot.cursors,
+    sessionMaxAgeMs: mqtt.sessionMaxAgeMs,
+    isToken: (id) => id === ANONYMOUS ? mqtt.anonymous : access.tokens.get(id) !== undefined,
     sessionLog: store.sessionLog,
     authorizer: access.tokens,
     downlinks: downlink,
@@ -300,7 +317,7 @@ function admit(
 function anonymousPrincipal(device: string | undefined): Principal {
   return {
     role: device === undefined ? "dashboard" : "device",
-    tokenId: "anonymous",
+    tokenId: ANONYMOUS,
     label: "anonymous MQTT client",
     ...(device === undefined ? {} : { device }),
     read: ["#"],

@@ -62,6 +62,8 @@ export interface EventLaneParts {
   maxAgeMs?: number;
   /** When more than this waits for the broker the oldest goes; in bytes. */
   maxBytes?: number;
+  /** Payload bytes that may be under way unacknowledged; without, the window's size alone bounds it. */
+  maxUnderWayBytes?: number;
   /** Publishes; calls `acked` once the broker has it or has refused it for good, at most once. */
   publish(event: OutgoingEvent, acked: () => void): void;
   lost(lost: LostEvents): void;
@@ -71,7 +73,7 @@ export interface EventLaneParts {
 
 /** The events of one rule. */
 export class EventLane implements PatternListener {
-  readonly patterns: PatternSet;
+  patterns: PatternSet;
   /** Events acknowledged by the broker. */
   delivered = 0;
   /** Whether it is reading the recording. */
@@ -111,6 +113,18 @@ export class EventLane implements PatternListener {
     return this.#window?.unacked ?? 0;
   }
 
+  /** Takes the events of other topics: those that it did not take so far begin with what comes from now on. */
+  retarget(patterns: PatternSet): void {
+    const { hub } = this.#parts;
+    const former = this.patterns;
+    hub.unlisten(this);
+    this.patterns = patterns;
+    for (const topic of hub.listen(this)) {
+      if (former.has(topic.name)) this.#known(topic, topic.deliveredOffset);
+      else if (this.#takes(topic)) this.#begin(topic, topic.deliveredOffset);
+    }
+  }
+
   defined(topic: Topic): void {
     this.#known(topic, 0);
   }
@@ -139,9 +153,10 @@ export class EventLane implements PatternListener {
   /** A broker is there that takes `size` unacknowledged events at a time: sends what it does not have, then what comes. */
   online(size: number): void {
     this.offline();
-    const window = new Window(size, (topic, position) => this.#passed(topic, position));
+    const { cursors, maxUnderWayBytes } = this.#parts;
+    const window = new Window(size, (topic, position) => this.#passed(topic, position), maxUnderWayBytes);
     this.#window = window;
-    this.#sent = this.#parts.cursors.all();
+    this.#sent = cursors.all();
     this.#run(window).catch((error) => {
       this.#parts.fault(error);
       if (this.#window === window) this.offline();
@@ -178,7 +193,10 @@ export class EventLane implements PatternListener {
   }
 
   #known(topic: Topic, offset: number): void {
-    if (!this.#takes(topic) || this.#parts.cursors.get(topic.id)) return;
+    if (this.#takes(topic) && !this.#parts.cursors.get(topic.id)) this.#begin(topic, offset);
+  }
+
+  #begin(topic: Topic, offset: number): void {
     const position = { epoch: topic.epoch, offset };
     this.#parts.cursors.begin(topic.id, position);
     this.#sent.set(topic.id, position);
@@ -249,7 +267,7 @@ export class EventLane implements PatternListener {
   /** Waits for room that live events leave; false when the connection is over. */
   async #roomBehindLive(window: Window): Promise<boolean> {
     this.#flushLive(window);
-    while (window.unacked >= window.size - reserve(window.size)) {
+    while (!window.hasRoom(reserve(window.size))) {
       if (!await window.change()) return false;
       this.#flushLive(window);
     }
@@ -288,7 +306,7 @@ export class EventLane implements PatternListener {
   }
 
   #hasRoom(window: Window): boolean {
-    return this.#live.empty && window.unacked < window.size - reserve(window.size);
+    return this.#live.empty && window.hasRoom(reserve(window.size));
   }
 
   #replayed(window: Window, topic: Topic, epoch: string, batch: BatchReader): void {
@@ -324,7 +342,7 @@ export class EventLane implements PatternListener {
     // The recording and the queue may overlap by what was committed while the one was read.
     if (sent?.epoch === event.epoch && event.offset <= sent.offset) return;
     this.#sent.set(event.topic.id, position);
-    const acked = window.sent(event.topic.id, position);
+    const acked = window.sent(event.topic.id, position, event.end - event.start);
     this.#parts.publish(event, () => {
       this.delivered++;
       acked();

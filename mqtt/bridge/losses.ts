@@ -18,6 +18,8 @@ export class Losses {
   constructor(
     readonly count: (reason: string, events: number) => void,
     readonly tell: (message: string) => void,
+    /** Whom they are lost to. */
+    readonly to = "broker",
   ) {}
 
   /** Notes a loss. */
@@ -42,7 +44,9 @@ export class Losses {
     for (const { topic, epoch, from, to, reason } of this.#open) {
       const range = to === Number.MAX_SAFE_INTEGER ? `${from} and all that followed` : `${from} to ${to}`;
       this.tell(
-        `events ${range} of ${topic} (epoch ${epoch}) are lost to this broker: ${WORDS[reason] ?? reason}`,
+        `events ${range} of ${topic} (epoch ${epoch}) are lost to this ${this.to}: ${
+          WORDS[reason] ?? reason
+        }`,
       );
     }
     this.#open = [];
@@ -50,7 +54,7 @@ export class Losses {
 }
 
 const WORDS: Readonly<Record<string, string>> = {
-  retention: "the recording's limits removed them before the broker was back",
+  retention: "the recording's limits removed them before it was back",
   overload: "they were not recorded",
   epoch: "they were recorded by another database",
   spool_full: "more than spoolMaxBytes waited",

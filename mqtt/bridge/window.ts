@@ -10,6 +10,7 @@ import type { Position } from "../../protocol/control.ts";
 export interface UnderWay {
   topic: number;
   position: Position;
+  bytes: number;
   done: boolean;
 }
 
@@ -18,14 +19,20 @@ export class Window {
   #queue: UnderWay[] = [];
   #head = 0;
   #unacked = 0;
+  #bytes = 0;
   #waiting: (() => void)[] = [];
   #closed = false;
 
   /**
    * @param size Unacknowledged messages at a time.
    * @param passed Told how far each topic has arrived, in order.
+   * @param maxBytes It is full with more than this unacknowledged, however few messages it is.
    */
-  constructor(readonly size: number, readonly passed: (topic: number, position: Position) => void) {}
+  constructor(
+    readonly size: number,
+    readonly passed: (topic: number, position: Position) => void,
+    readonly maxBytes = Infinity,
+  ) {}
 
   /** Messages that are not acknowledged. */
   get unacked(): number {
@@ -33,7 +40,12 @@ export class Window {
   }
 
   get full(): boolean {
-    return this.#unacked >= this.size;
+    return !this.hasRoom(0);
+  }
+
+  /** Whether there is room for a message that leaves `reserve` places to others. */
+  hasRoom(reserve: number): boolean {
+    return this.#unacked < this.size - reserve && this.#bytes <= this.maxBytes;
   }
 
   /** Resolves when there is room, or false when the window is closed. */
@@ -49,14 +61,16 @@ export class Window {
   }
 
   /** Notes a message; call the result when it is acknowledged. */
-  sent(topic: number, position: Position): () => void {
-    const one: UnderWay = { topic, position, done: false };
+  sent(topic: number, position: Position, bytes = 0): () => void {
+    const one: UnderWay = { topic, position, bytes, done: false };
     this.#queue.push(one);
     this.#unacked++;
+    this.#bytes += bytes;
     return () => {
       if (one.done || this.#closed) return;
       one.done = true;
       this.#unacked--;
+      this.#bytes -= bytes;
       this.#advance();
       this.#wake();
     };
@@ -64,7 +78,7 @@ export class Window {
 
   /** Notes that there is nothing to send up to a position; it counts once everything before has arrived. */
   skip(topic: number, position: Position): void {
-    this.#queue.push({ topic, position, done: true });
+    this.#queue.push({ topic, position, bytes: 0, done: true });
     this.#advance();
   }
 

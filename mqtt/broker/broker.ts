@@ -15,21 +15,20 @@ import {
   type AuthenticateError,
   type Client,
   type PublishPacket,
+  type SubscribePacket,
+  type Subscription,
 } from "aedes";
 import { mayRead, type Principal } from "../../hub/access.ts";
-import type { BorrowedSample } from "../../hub/sample.ts";
-import type { Topic } from "../../hub/topic.ts";
-import { WriteRefused } from "../../hub/writing.ts";
-import { matches } from "../../protocol/topics.ts";
-import { PayloadError } from "../../payload/payload.ts";
-import { outgoing, recoded } from "../payload.ts";
 import type { BrokerConnection } from "./connection.ts";
 import type { BrokerContext } from "./context.ts";
 import { MqttDeviceSession, type Taken } from "./device_session.ts";
 import { FanOut } from "./fan_out.ts";
 import { Intake } from "./intake.ts";
+import { KeptSessions } from "./kept_sessions.ts";
 import { limitPackets } from "./packet_limit.ts";
 import { MqttPeer } from "./peer.ts";
+import { retainedMessages } from "./retained.ts";
+import { writeTo } from "./writes.ts";
 
 /** Where a message goes that the hub has taken: nobody can subscribe here. */
 const TAKEN = "$tidegate/taken";
@@ -49,9 +48,10 @@ const RETURN_CODE = { unavailable: 3, badCredentials: 4 } as const;
 /** Filters by which a device says that others may write to it. */
 const WRITES = /\/(?:set|cmd)$/;
 
-/** The part of aedes' store of retained messages that is the hub's here. */
-interface RetainedStore {
+/** The parts of aedes' store that are the hub's and the database's here. */
+interface LibraryStore {
   createRetainedStreamCombi(filters: string[]): Readable;
+  subscriptionsByClient(client: { id: string }): Promise<{ topic: string; qos: number }[]>;
 }
 
 /** The embedded broker. */
@@ -60,32 +60,39 @@ export class EmbeddedBroker {
   readonly #aedes: Aedes;
   readonly #peers = new Map<Client, MqttPeer>();
   readonly #connections = new WeakMap<Client, BrokerConnection>();
+  readonly #registered = new WeakSet<Client>();
   readonly #fanOut: FanOut;
+  readonly #kept: KeptSessions;
+  /** Clients that ask for a session which outlives their connection. */
+  readonly #comingBack = new WeakSet<Client>();
+  /** Subscriptions of the session that is being taken up again, for the library. */
+  #restored: { topic: string; qos: number }[] = [];
   readonly #totals: ReturnType<typeof setInterval>;
 
   private constructor(context: BrokerContext) {
     this.#context = context;
     this.#fanOut = new FanOut(context.hub, context.tree);
+    this.#kept = new KeptSessions(context);
     this.#aedes = new Aedes({
       connectTimeout: CONNECT_TIMEOUT_MS,
       drainTimeout: DRAIN_TIMEOUT_MS,
       maxClientsIdLength: 256,
-      preConnect: (_client, packet, done) => {
-        // A session that outlives its connection would be one that the hub knows nothing of: its subscriptions would
-        // bring nothing after a reconnect, and what is not acknowledged would gather in memory. CONNACK says that
-        // there is none, so that the client subscribes again.
-        if (!packet.clean) {
-          this.#context.counters.add("mqtt_broker", "session_not_kept");
-          packet.clean = true;
-        }
+      preConnect: (client, packet, done) => {
+        if (!packet.clean) this.#comingBack.add(client);
         done(null, true);
       },
       authenticate: (client, user, password, done) => this.#authenticate(client, user, password, done),
       authorizePublish: (client, packet, done) => this.#received(client, packet, done),
-      authorizeSubscribe: (client, subscription, done) =>
-        done(null, this.#maySubscribe(client, subscription.topic) ? subscription : null),
+      authorizeSubscribe: (client, subscription, done) => {
+        this.#maySubscribe(client, subscription).then(
+          (may) => done(null, may ? subscription : null),
+          (error) => done(error),
+        );
+      },
       authorizeForward: (client, packet) => this.#forwarded(client, packet),
     });
+    this.#aedes.on("client", (client) => this.#registered.add(client));
+    this.#aedes.on("connackSent", (_, client) => this.#welcomed(client));
     this.#aedes.on("subscribe", (subscriptions, client) => this.#subscribed(client, subscriptions));
     this.#aedes.on("unsubscribe", (filters, client) => this.#unsubscribed(client, filters));
     this.#aedes.on("clientDisconnect", (client) => this.#gone(client));
@@ -94,6 +101,7 @@ export class EmbeddedBroker {
     }
     this.#totals = setInterval(() => {
       for (const peer of this.#peers.values()) peer.session?.refresh();
+      this.#kept.tidy();
     }, TOTALS_EVERY_MS);
   }
 
@@ -101,14 +109,22 @@ export class EmbeddedBroker {
   static async start(context: BrokerContext): Promise<EmbeddedBroker> {
     const broker = new EmbeddedBroker(context);
     await broker.#aedes.listen();
-    const { persistence } = broker.#aedes as Aedes & { persistence: RetainedStore };
-    persistence.createRetainedStreamCombi = (filters) => Readable.from(broker.#retained(filters));
+    const { persistence } = broker.#aedes as Aedes & { persistence: LibraryStore };
+    const { hub, tree } = context;
+    persistence.createRetainedStreamCombi = (filters) => Readable.from(retainedMessages(hub, tree, filters));
+    // The library asks right after a client has been let in.
+    persistence.subscriptionsByClient = () => Promise.resolve(broker.#restored.splice(0));
     return broker;
   }
 
   /** Clients connected now. */
   get clients(): number {
     return this.#peers.size;
+  }
+
+  /** Sessions that clients can come back to. */
+  get sessions(): number {
+    return this.#kept.size;
   }
 
   /** Takes a connection. */
@@ -129,6 +145,7 @@ export class EmbeddedBroker {
   stop(): Promise<void> {
     clearInterval(this.#totals);
     this.#fanOut.stop();
+    this.#kept.stop();
     return new Promise((stopped) => this.#aedes.close(() => stopped()));
   }
 
@@ -163,13 +180,42 @@ export class EmbeddedBroker {
     const stopRevoked = this.#context.authorizer.onRevoked(principal.tokenId, () => peer.end());
     connection.stream.once("close", stopRevoked);
     this.#peers.set(client, peer);
-    new Intake(
-      client,
-      connection,
-      (packet, settled) => this.#take(peer, packet.topic, packet.payload, packet.qos, settled),
-      (answer) => peer.backlog.write(answer),
-    );
-    done(null, true);
+    new Intake(client, connection, {
+      take: (packet, settled) => this.#take(peer, packet.topic, packet.payload, packet.qos, settled),
+      acknowledged: (id) => peer.kept?.acknowledged(id) ?? false,
+      subscribes: (packet) => this.#subscribes(client, packet),
+      write: (answer) => peer.backlog.write(answer),
+    });
+    // One that goes before it is registered is not told of by the library.
+    connection.stream.once("close", () => this.#registered.has(client) || this.#gone(client));
+    this.#takeUp(peer).then(() => {
+      this.#restored = (peer.kept?.subscriptions ?? []).map(({ filter, qos }) => ({ topic: filter, qos }));
+      done(null, true);
+    }, (error) => done(error, false));
+  }
+
+  /** Finds the session that a client comes back to, or ends it where the client wants a clean one. */
+  async #takeUp(peer: MqttPeer): Promise<void> {
+    const { client, principal } = peer;
+    if (!this.#comingBack.has(client)) return await this.#kept.forget(principal, client.id);
+    // To the library it is a clean session all the same: it would gather what it sends in memory.
+    (client as { clean: boolean }).clean = true;
+    peer.kept = this.#kept.open(principal, client.id);
+    peer.kept?.arrives(peer);
+  }
+
+  /** CONNACK is out, and says whether there was a session. */
+  #welcomed(client: Client): void {
+    const peer = this.#peers.get(client);
+    if (!peer?.kept) return;
+    peer.kept.begin(peer);
+    this.#subscribed(client, peer.kept.subscriptions.map(({ filter, qos }) => ({ topic: filter, qos })));
+  }
+
+  /** A message can be sent again after a break, but not found to have come already: at QoS 2 that is promised. */
+  #subscribes(client: Client, packet: SubscribePacket): void {
+    if (!this.#comingBack.has(client)) return;
+    for (const subscription of packet.subscriptions) if (subscription.qos === 2) subscription.qos = 1;
   }
 
   /** A message at QoS 2, or a will, from the library. It is answered when `done` is called. */
@@ -199,7 +245,7 @@ export class EmbeddedBroker {
     try {
       const inbound = this.#context.tree.inward(topic);
       if (inbound.kind === "write" && !this.#isOwn(peer, inbound.name)) {
-        this.#write(peer, inbound.name, `${inbound.name}/${inbound.level}`, payload);
+        writeTo(this.#context, peer, inbound, payload);
         done();
         return true;
       }
@@ -235,37 +281,15 @@ export class EmbeddedBroker {
     return peer.session = new MqttDeviceSession(this.#context, peer, device);
   }
 
-  /** A desired value or a command for a device. */
-  #write(peer: MqttPeer, name: string, own: string, payload: Uint8Array): void {
-    const { hub, downlinks, counters, log } = this.#context;
-    // A device that is on MQTT itself declares `…/set`; one on another transport the topic without it.
-    const topic = hub.topic(own)?.description.writable ? hub.topic(own) : hub.topic(name);
-    const refused = (message: string) => {
-      counters.add("mqtt_broker", "write_refused");
-      log("warn", `MQTT client ${peer.remote}: writing ${name} was refused: ${message}`);
-    };
-    if (!topic) return refused(`no device has declared the topic ${name}`);
-    try {
-      const encoded = recoded(topic.description, payload);
-      downlinks.write(peer.principal, topic.name, encoded).then(
-        ({ status, message }) => {
-          if (status === "failed" || status === "timeout") refused(`${status}: ${message ?? ""}`);
-        },
-        (error) =>
-          error instanceof WriteRefused ? refused(error.message) : this.#context.fault("mqtt write", error),
-      );
-    } catch (error) {
-      if (!(error instanceof PayloadError)) throw error;
-      refused(error.message);
-    }
-  }
-
   /** A filter without wildcards outside the client's rights is refused; others bring what it may read. */
-  #maySubscribe(client: Client, filter: string): boolean {
+  async #maySubscribe(client: Client, { topic: filter, qos }: Subscription): Promise<boolean> {
     const peer = this.#peers.get(client);
     if (!peer) return false;
     const pattern = peer.tree.patternOf(filter);
-    return pattern === undefined || /[+#]/.test(pattern) || mayRead(peer.principal, pattern);
+    const may = pattern === undefined || /[+#]/.test(pattern) || mayRead(peer.principal, pattern);
+    if (!may || !peer.kept || await peer.kept.subscribe(filter, qos)) return may;
+    this.#context.counters.add("mqtt_broker", "session_full");
+    return false;
   }
 
   #subscribed(client: Client, subscriptions: readonly { topic: string; qos: number }[]): void {
@@ -282,6 +306,8 @@ export class EmbeddedBroker {
     const peer = this.#peers.get(client);
     if (!peer) return;
     for (const filter of filters) peer.unsubscribe(filter);
+    // The library unsubscribes a client that has gone, too.
+    if (!client.closed) peer.kept?.unsubscribe(filters);
     this.#fanOut.changed(peer);
   }
 
@@ -290,6 +316,7 @@ export class EmbeddedBroker {
     if (!peer) return;
     this.#peers.delete(client);
     this.#fanOut.left(peer);
+    if (peer.kept) this.#kept.left(peer.kept, peer);
     const clean = (client as Client & { _disconnected?: boolean })._disconnected === true;
     peer.session?.finish(clean ? "normal" : "connection_lost");
   }
@@ -299,39 +326,17 @@ export class EmbeddedBroker {
     this.#context.log("debug", `MQTT client ${remote}: ${error.message}`);
   }
 
-  /** Newest values of state topics, as retained messages. */
-  *#retained(filters: readonly string[]): Generator<object> {
-    const { tree, hub } = this.#context;
-    const patterns = filters.flatMap((filter) => tree.patternOf(filter) ?? []);
-    for (const topic of hub.topics()) {
-      const sample = newestSample(topic);
-      if (!sample || !patterns.some((pattern) => matches(pattern, topic.name))) continue;
-      yield {
-        cmd: "publish",
-        topic: tree.outward(topic.name),
-        payload: outgoing("text", sample),
-        qos: 0,
-        retain: true,
-      };
-    }
-  }
-
-  /** What aedes is about to hand to a client: retained values, which everyone gets as far as it may read. */
+  /**
+   * What aedes is about to hand to a client: retained values, which everyone gets as far as it may read, and what was
+   * written for the client. Its own topics, and {@link TAKEN}, are for nobody.
+   */
   #forwarded(client: Client, packet: AedesPublishPacket): AedesPublishPacket | null {
-    const inbound = this.#context.tree.inward(packet.topic);
-    if (inbound.kind === "foreign") return packet.topic.startsWith("$SYS/") ? null : packet;
+    if (packet.topic.startsWith("$")) return null;
+    if (this.#context.tree.inward(packet.topic).kind === "foreign") return packet;
     const name = packet.topic.slice(this.#context.tree.prefix.length);
     const principal: Principal | undefined = this.#peers.get(client)?.principal;
     return principal && mayRead(principal, name) ? packet : null;
   }
-}
-
-/** A topic's newest value as a sample, for state topics that have one. */
-function newestSample(topic: Topic): BorrowedSample | undefined {
-  const { newest } = topic;
-  if (!newest || topic.description.deliveryClass !== "state") return undefined;
-  const { offset, timeUs, session, bytes, length } = newest;
-  return { topic, offset, timeUs, session, bytes, start: 0, end: length };
 }
 
 function refusal(returnCode: number, message: string): AuthenticateError {

@@ -8,10 +8,11 @@ import type { Authorizer, Principal } from "../../hub/access.ts";
 import type { Clock } from "../../hub/clock.ts";
 import type { Counters } from "../../hub/counters.ts";
 import type { Hub } from "../../hub/hub.ts";
-import type { Recorder } from "../../hub/recording.ts";
+import type { Recorder, RecordingReader } from "../../hub/recording.ts";
 import type { EndableSession, SessionLog } from "../../hub/session_log.ts";
 import type { Topic } from "../../hub/topic.ts";
 import type { TopicWriter, WriteResult } from "../../hub/writing.ts";
+import type { CursorStore } from "../bridge/cursors.ts";
 import type { TopicTree } from "../topics.ts";
 
 /** A connected device, as the directory of devices knows it. */
@@ -48,12 +49,48 @@ export type MqttAdmission =
   /** `busy`: too many wrong attempts from this address; `wrong`: the user name or the token. */
   | { ok: false; because: "wrong" | "busy"; message: string };
 
+/** A subscription that outlives its connection. */
+export interface KeptSubscription {
+  filter: string;
+  qos: number;
+}
+
+/** What is on disk of a session that outlives its connections. */
+export interface KeptRow {
+  /** Id of the token that its client comes with. */
+  token: string;
+  /** Client identifier. */
+  client: string;
+  subscriptions: KeptSubscription[];
+  /** Epoch in which the client was last here. */
+  epoch: string;
+  /** When it was last here, in milliseconds since 1970. */
+  seenAt: number;
+}
+
+/** Keeps sessions between runs; the database implements it. */
+export interface SessionStore extends CursorStore {
+  /** Resolves when the session, and all cursors that were put before, are on disk. */
+  putMqttSession(row: KeptRow): Promise<void>;
+  /** Removes a session and the cursors of `reader`. */
+  dropMqttSession(row: Pick<KeptRow, "token" | "client">, reader: string): Promise<void>;
+}
+
 /** Parts of the embedded broker. */
 export interface BrokerContext {
   hub: Hub;
   clock: Clock;
   counters: Counters;
   recorder: Recorder;
+  reader: RecordingReader;
+  sessions: SessionStore;
+  /** Sessions and cursors of earlier runs. */
+  keptSessions: readonly KeptRow[];
+  keptCursors: readonly { reader: string; topic: number; epoch: string; offset: number }[];
+  /** How long a session is kept whose client stays away, in milliseconds; null for ever. */
+  sessionMaxAgeMs: number | null;
+  /** Whether a token of an earlier run holds still. */
+  isToken(id: string): boolean;
   sessionLog: SessionLog;
   authorizer: Authorizer;
   downlinks: Downlinks;

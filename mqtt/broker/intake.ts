@@ -6,7 +6,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { Client, PublishPacket } from "aedes";
+import type { Client, PublishPacket, SubscribePacket } from "aedes";
 import type { BrokerConnection } from "./connection.ts";
 
 /** Messages of one client that may wait for their acknowledgement; with more nothing further is read. */
@@ -26,7 +26,7 @@ interface LibraryClient {
   _keepaliveTimer: { refresh(): void } | null;
   _parser: {
     /** Packets that came before CONNECT was answered; null once they have been handled. */
-    _queue: unknown[] | null;
+    _queue: { cmd: string }[] | null;
     listeners(event: "packet"): ((packet: { cmd: string }) => void)[];
     removeAllListeners(event: "packet"): void;
     on(event: "packet", listener: (packet: { cmd: string }) => void): void;
@@ -40,51 +40,71 @@ interface LibraryClient {
  */
 export type Take = (packet: PublishPacket, settled: (error?: Error | null) => void) => boolean;
 
+/** What is done with a client's packets. */
+export interface IntakeParts {
+  take: Take;
+  /** PUBACK of a message with this identifier came; false when it is for the library. */
+  acknowledged(id: number): boolean;
+  /** The client subscribes: what it asks for may be changed before the library sees it. */
+  subscribes(packet: SubscribePacket): void;
+  /** Sends a packet to the client, soon. */
+  write(packet: Buffer): void;
+}
+
 /** The messages of one client. */
 export class Intake {
   readonly #library: LibraryClient;
   readonly #connection: BrokerConnection;
-  readonly #write: (packet: Buffer) => void;
+  readonly #parts: IntakeParts;
   /** Messages at QoS 1 in the order in which they came, which is that of their acknowledgements (section 4.6). */
   #waiting: { id: number; settled: boolean }[] = [];
   #held = false;
 
-  /**
-   * @param write Sends a packet to the client, soon.
-   * @throws when the library's client is made differently than this code knows.
-   */
-  constructor(client: Client, connection: BrokerConnection, take: Take, write: (packet: Buffer) => void) {
+  /** @throws when the library's client is made differently than this code knows. */
+  constructor(client: Client, connection: BrokerConnection, parts: IntakeParts) {
     this.#library = client as unknown as LibraryClient;
     this.#connection = connection;
-    this.#write = write;
+    this.#parts = parts;
     const parser = this.#library._parser;
     const [enqueue] = parser?.listeners("packet") ?? [];
     if (!enqueue || typeof this.#library.connackSent !== "boolean") {
       throw new Error("the MQTT broker's library takes its packets elsewhere than expected");
     }
     parser.removeAllListeners("packet");
+    for (const packet of parser._queue ?? []) if (isSubscribe(packet)) parts.subscribes(packet);
     parser.on("packet", (packet) => {
       const inTurn = this.#library.connackSent && parser._queue === null;
-      if (!inTurn || !isMessage(packet) || !this.#take(packet, take)) {
-        enqueue.call(parser, packet);
-      }
+      if (inTurn && isMessage(packet) ? this.#take(packet) : this.#isOurs(packet)) return;
+      enqueue.call(parser, packet);
     });
     const { stream } = connection;
     const read = stream.read.bind(stream);
     stream.read = (size) => this.#held ? null : read(size);
   }
 
-  #take(packet: PublishPacket, take: Take): boolean {
+  /** Whether a packet that is no message has been dealt with here. */
+  #isOurs(packet: { cmd: string; messageId?: number }): boolean {
+    if (isSubscribe(packet)) this.#parts.subscribes(packet);
+    if (packet.cmd !== "puback" || !this.#parts.acknowledged(packet.messageId ?? 0)) return false;
+    this.#heard();
+    return true;
+  }
+
+  #heard(): void {
+    if (this.#library._keepaliveInterval > 0) this.#library._keepaliveTimer?.refresh();
+  }
+
+  #take(packet: PublishPacket): boolean {
     if (this.#library.closed) return true;
     const { qos, messageId } = packet as PublishPacket & { messageId?: number };
     const entry = { id: messageId ?? 0, settled: false };
-    const taken = take(packet, (error) => {
+    const taken = this.#parts.take(packet, (error) => {
       if (error) return void this.#connection.stream.destroy(error);
       entry.settled = true;
       if (qos === 1) this.#acknowledge();
     });
     if (!taken) return false;
-    if (this.#library._keepaliveInterval > 0) this.#library._keepaliveTimer?.refresh();
+    this.#heard();
     if (qos === 1) {
       this.#waiting.push(entry);
       this.#acknowledge();
@@ -104,7 +124,7 @@ export class Intake {
         packets.writeUInt16BE(id, 4 * i + 2);
       }
       this.#waiting = settled === this.#waiting.length ? [] : this.#waiting.slice(settled);
-      if (!this.#library.closed) this.#write(packets);
+      if (!this.#library.closed) this.#parts.write(packets);
     }
     this.#holdOrRelease();
   }
@@ -119,6 +139,10 @@ export class Intake {
     // The library reads when it is told that there is something to read.
     if (!hold) stream.emit("readable");
   }
+}
+
+function isSubscribe(packet: { cmd: string }): packet is SubscribePacket {
+  return packet.cmd === "subscribe";
 }
 
 /** Whether it is a message that is taken here; one with a topic that is none goes to the library, which cuts its sender. */

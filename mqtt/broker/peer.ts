@@ -14,6 +14,7 @@ import type { TopicTree } from "../topics.ts";
 import { Backlog } from "./backlog.ts";
 import type { BrokerConnection } from "./connection.ts";
 import type { MqttDeviceSession, SessionClient } from "./device_session.ts";
+import type { KeptClient, KeptSession } from "./kept_session.ts";
 import { publishPacket } from "./packets.ts";
 
 /** Bytes of acknowledged messages that may be on their way to one client; more are dropped and counted. */
@@ -26,12 +27,14 @@ interface Subscribed {
 }
 
 /** A client that has been let in. */
-export class MqttPeer implements SessionClient {
+export class MqttPeer implements SessionClient, KeptClient {
   readonly id: string;
   readonly remote: string;
   /** The device session, from the client's first message on. */
   session: MqttDeviceSession | undefined;
   readonly backlog: Backlog;
+  /** The session that outlives the connection, where the client asked for one: it brings the events at QoS 1. */
+  kept: KeptSession | undefined;
   readonly #subscriptions = new Map<string, Subscribed>();
   #framesIn = 0;
   #framesOut = 0;
@@ -48,7 +51,7 @@ export class MqttPeer implements SessionClient {
     this.remote = connection.remote;
     this.backlog = new Backlog(connection.stream, (sample) => {
       this.#framesOut++;
-      return publishPacket(tree.outward(sample.topic.name), outgoing("text", sample));
+      return this.#packet(sample);
     });
   }
 
@@ -91,8 +94,18 @@ export class MqttPeer implements SessionClient {
     else this.#framesOut++;
   }
 
+  newest(sample: BorrowedSample): void {
+    this.state(sample, () => this.#packet(sample));
+  }
+
+  write(packet: Buffer): void {
+    this.#framesOut++;
+    this.backlog.write(packet);
+  }
+
   /** Sends an event. Bounded: what a client does not take in time is dropped and counted. */
   event(sample: BorrowedSample, qos: number, packet: () => Buffer): void {
+    if (this.kept && qos > 0 && !sample.topic.description.writable) return;
     const size = sample.end - sample.start;
     if (this.#underWayBytes + size > MAX_UNDER_WAY_BYTES || (qos === 0 && this.backlog.behind)) {
       return this.dropped("slow_subscriber");
@@ -112,6 +125,7 @@ export class MqttPeer implements SessionClient {
   }
 
   send(topic: string, payload: Uint8Array): Promise<void> {
+    if (this.kept) return this.kept.send(topic, payload);
     this.#framesOut++;
     const message = {
       cmd: "publish" as const,
@@ -128,5 +142,9 @@ export class MqttPeer implements SessionClient {
 
   end(): void {
     this.client.close();
+  }
+
+  #packet(sample: BorrowedSample): Buffer {
+    return publishPacket(this.tree.outward(sample.topic.name), outgoing("text", sample));
   }
 }

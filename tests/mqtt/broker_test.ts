@@ -175,30 +175,24 @@ eachForm(({ test, alone }) => {
     );
   });
 
-  test("a client that asks for a persistent session is told that there is none, and subscribes again", async (gateway) => {
+  test("nobody can listen to what other clients publish at QoS 2, or to the broker's own topics", async (gateway) => {
     const name = uniqueName("mq");
-    const password = await operator.addDevice(gateway, name);
-    for (let time = 1; time <= 2; time++) {
-      const client = mqtt.connect(`mqtt://127.0.0.1:${gateway.mqttPort}`, {
-        username: name,
-        password,
-        clientId: `lasting-${name}`,
-        clean: false,
-        reconnectPeriod: 0,
-      });
-      const present = await new Promise((told) =>
-        client.on("connect", (packet) => told(packet.sessionPresent))
-      );
-      assertEquals(present, false);
-      const received = new Promise<string>((told) =>
-        client.on("message", (_, payload) => told(String(payload)))
-      );
-      await client.subscribeAsync(`tidegate/+/${name}/reading`, { qos: 1 });
-      await client.publishAsync(`${name}/reading`, String(time), { qos: 1 });
-      // The second time the retained value of the first comes before.
-      assertEquals(await received, "1");
-      await client.endAsync();
+    const login = { port: gateway.mqttPort, user: name, password: await operator.addDevice(gateway, name) };
+    const { token: password } = await operator.dashboardToken(gateway, { read: ["nothing/#"] });
+    await using sub = await MosquittoSub.start(
+      { port: gateway.mqttPort, password, user: "spy" },
+      "$tidegate/#",
+      "$SYS/#",
+      "#",
+    );
+    for (const qos of ["0", "1", "2"]) {
+      const { code } = await mosquittoPub({ ...login, args: ["-q", qos] }, `${name}/secret`, `hidden ${qos}`);
+      assertEquals(code, 0);
     }
+    // Round the whole broker once more, so that what came before is here.
+    await using again = await MosquittoSub.start({ port: gateway.mqttPort, password, user: "spy" }, "other");
+    assertEquals(again.lines.some((line) => line.includes("hidden")), false);
+    assertEquals(sub.lines.filter((line) => !line.startsWith("Subscribed")), []);
   });
 
   alone(
