@@ -97,6 +97,11 @@ export class Backlog {
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
+  /** Whether somebody waits for it to clear. */
+  get awaited(): boolean {
+    return this.#waiters.length > 0;
+  }
+
   /** Looks whether it has cleared for those who wait. */
   wake(): void {
     if (this.#waiters.length > 0 && this.clear) this.#settle(true);

@@ -13,6 +13,7 @@ const MAX_HOLD_MS = 10_000;
 /** Says when a subscription may go live. */
 export class Hold {
   #liveMs = -Infinity;
+  #fellMs = -Infinity;
   #busyMs = -Infinity;
   #holdMs = 0;
 
@@ -21,6 +22,7 @@ export class Hold {
     const relapse = nowMs - this.#liveMs < RELAPSE_MS;
     const least = slow || relapse ? MIN_HOLD_MS : 0;
     this.#holdMs = Math.min(MAX_HOLD_MS, Math.max(least, relapse ? 2 * this.#holdMs : 0));
+    this.#fellMs = nowMs;
     this.#busyMs = nowMs;
   }
 
@@ -32,6 +34,11 @@ export class Hold {
   /** Whether it carried all for long enough. */
   over(nowMs: number): boolean {
     return nowMs - this.#busyMs >= this.#holdMs;
+  }
+
+  /** Whether it fell long enough ago to take the state lane, on which it does not matter that the line carries less. */
+  rested(nowMs: number): boolean {
+    return nowMs - this.#fellMs >= this.#holdMs;
   }
 
   /** It is live; after it was behind, a fall soon after counts as a relapse. */

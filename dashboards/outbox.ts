@@ -76,7 +76,12 @@ export class Outbox implements PatternListener {
 
   /** Whether nothing waits but newest values of topics that the peer knows. */
   get stateOnly(): boolean {
-    return this.#toAnnounce.length === 0 && this.#missed.size === 0;
+    return this.announcedAll && this.#missed.size === 0;
+  }
+
+  /** Whether the peer knows all topics that there were when it began. */
+  get announcedAll(): boolean {
+    return this.#toAnnounce.length === 0;
   }
 
   /** Whether nothing waits but what the recording has. */

@@ -88,6 +88,7 @@ export class DashboardSession implements LiveDashboard {
     if (id === undefined || !this.#opened) return;
     const nowMs = this.context.liveness.nowMs();
     this.#backlog.flow.pong(id, nowMs);
+    this.#backlog.wake();
     this.#opened.subscriptions.drain();
   }
 

@@ -12,6 +12,7 @@ import type { Tally } from "../hub/tally.ts";
 import type { Topic } from "../hub/topic.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Backlog } from "./backlog.ts";
+import { Behind } from "./behind.ts";
 import { catchUp, type CatchUpParts } from "./catch_up.ts";
 import type { DashboardContext } from "./context.ts";
 import { DirectStream } from "./direct_stream.ts";
@@ -26,7 +27,7 @@ type Phase =
   | { at: "catching_up" }
   | { at: "live"; feed: Feed; skippedAtJoin: number }
   | { at: "direct"; stream: DirectStream }
-  | { at: "behind"; outbox: Outbox; feed: number; reading: boolean }
+  | Behind
   | { at: "ended" };
 
 /** Most bytes that a subscription begins with at once; with more to tell it waits for the peer to read. */
@@ -134,10 +135,19 @@ export class Subscription implements FeedMember {
     if (phase.at === "live") {
       this.#leave(phase);
       this.#goLive(() => {});
-    } else if (phase.at === "behind" && !phase.reading && phase.outbox.stateOnly) {
-      this.#skips.add(phase.outbox);
-      this.#goLive(() => this.parts.context.hub.unlisten(phase.outbox));
-    }
+    } else if (phase.at === "behind") this.#takeLane(phase);
+  }
+
+  /** The lane came up while there were events to be read, or while it was behind already. */
+  #tryLane(phase: Behind): void {
+    if (this.#phase === phase && this.parts.lane() && this.#hold.rested(this.#nowMs)) this.#takeLane(phase);
+  }
+
+  /** From newest values alone the lane takes over; events that were missed come first. */
+  #takeLane(phase: Behind): void {
+    if (phase.reading || !phase.outbox.stateOnly) return;
+    this.#skips.add(phase.outbox);
+    this.#goLive(() => this.parts.context.hub.unlisten(phase.outbox));
   }
 
   /** Whether the state lane is in doubt: then state takes the WebSocket too. */
@@ -165,7 +175,7 @@ export class Subscription implements FeedMember {
     if (this.#ended) return; // the peer refused what it was still due
     if (phase.at === "live") phase.feed.waiting((sample) => outbox.sample(sample));
     context.hub.listen(outbox);
-    this.#phase = { at: "behind", outbox, feed, reading: false };
+    this.#phase = new Behind(outbox, feed);
     this.#hold.fell(this.#nowMs, this.parts.backlog.flow.window.queued);
     this.parts.send({ type: "subscribed", id: this.id, feed, live: false });
   }
@@ -179,6 +189,11 @@ export class Subscription implements FeedMember {
     const phase = this.#phase;
     if (phase.at === "direct") return phase.stream.retry();
     if (phase.at !== "behind" || !this.parts.backlog.clear) return;
+    this.#tryLane(phase);
+    if (this.#phase !== phase) return;
+    const laneUp = this.parts.lane() !== undefined;
+    if (phase.eventsDue(this.#nowMs, laneUp)) void this.#readMissed(phase);
+    if (phase.yields(this.#nowMs, laneUp, this.parts.backlog.awaited)) return;
     phase.outbox.drain(this.#way);
     if (phase.outbox.conflated > 0) this.#hold.busy(this.#nowMs);
     this.#skips.add(phase.outbox);
@@ -245,7 +260,7 @@ export class Subscription implements FeedMember {
       if (topic.description.deliveryClass === "event") outbox.miss(topic, held(topic));
     }
     outbox.begin([], ahead);
-    this.#phase = { at: "behind", outbox, feed, reading: false };
+    this.#phase = new Behind(outbox, feed);
 
     function held({ name, epoch }: Topic): number {
       const position = positions.get(name);
@@ -261,7 +276,7 @@ export class Subscription implements FeedMember {
     this.#firstFeed = feed;
     this.parts.send({ type: "subscribed", id: this.id, feed, live: false });
     context.hub.listen(outbox);
-    this.#phase = { at: "behind", outbox, feed, reading: false };
+    this.#phase = new Behind(outbox, feed);
     outbox.begin(topics, values);
     this.drain();
   }
@@ -344,12 +359,13 @@ export class Subscription implements FeedMember {
     sendSnapshot(topics, this.#firstFeed, (batch, samples) => this.#batch(batch, samples));
   }
 
-  async #readMissed(phase: Extract<Phase, { at: "behind" }>): Promise<void> {
-    phase.reading = true;
+  async #readMissed(phase: Behind): Promise<void> {
+    phase.reads(this.#nowMs);
     const { feed, outbox } = phase;
     const { reader } = this.parts.context;
     await this.#read(() => readMissed(outbox.takeMissed(), { ...this.#catchUpParts(feed), reader, feed }));
     phase.reading = false;
+    this.#tryLane(phase);
   }
 
   #batch(bytes: Uint8Array, samples: number): void {

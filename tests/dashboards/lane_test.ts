@@ -193,6 +193,60 @@ Deno.test("state on a lane that is silent comes on the line and on the lane as s
   assert(traffic.bytesOut > before + 10, `${traffic.bytesOut - before} bytes`);
 });
 
+/** From here on the line takes one batch between two looks, and newer state always waits. */
+function narrow(world: World, source: ReturnType<typeof pump>, viewer: Viewer): () => Promise<void> {
+  const { line } = viewer;
+  const send = line.send.bind(line);
+  line.send = (message) => {
+    if (typeof message !== "string") line.bufferedBytes = 200_000;
+    return send(message);
+  };
+  line.bufferedBytes = 1_000_000;
+  world.sweep();
+  return async () => {
+    source.say("state");
+    line.bufferedBytes = 0;
+    world.timers.advance(25);
+    world.sweep();
+    world.recording.commit();
+    await settle();
+    viewer.read();
+  };
+}
+
+Deno.test("a dashboard that is behind when its lane comes up takes it, though newer state and events always wait", async () => {
+  using world = new World();
+  const source = pump(world);
+  const viewer = new Viewer(world, { from: "live" });
+  const look = narrow(world, source, viewer);
+  source.say("event", 3);
+  world.recording.commit();
+  viewer.offer();
+  world.timers.advance(60);
+  assertEquals(viewer.moves, ["webrtc"]);
+  assertEquals(viewer.overLane, []);
+  for (let i = 0; i < 30 && viewer.overLane.length < 5; i++) {
+    if (i % 3 === 0) source.say("event");
+    await look();
+  }
+  assert(viewer.overLane.length >= 5, `${viewer.overLane.length} values on the lane`);
+  assertEquals(viewer.events, Array.from({ length: viewer.events.length }, (_, i) => i + 1));
+  assert(viewer.events.length >= 3);
+});
+
+Deno.test("events come on a line that always has newer state to carry", async () => {
+  using world = new World();
+  const source = pump(world);
+  const viewer = new Viewer(world, { from: "live" });
+  const look = narrow(world, source, viewer);
+  source.say("event", 3);
+  world.recording.commit();
+  for (let i = 0; i < 30; i++) await look();
+  assertEquals(viewer.line.texts("subscribed").at(-1)?.["live"], false);
+  assertEquals(viewer.events, [1, 2, 3]);
+  assert(viewer.states.length > 10, `${viewer.states.length} states`);
+});
+
 Deno.test("maxHz holds on the lane, and what it leaves out is reported", () => {
   using world = new World();
   const { source, viewer } = onLane(world, { maxHz: 10 });
