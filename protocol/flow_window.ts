@@ -12,8 +12,8 @@
 /** While nothing queues up this much may be under way at least, in bytes: fast links are never held up by guesses. */
 export const EASY_BYTES = 16_384;
 
-/** The least that may be under way on a link that queues, in bytes: three messages of the state lane. */
-const LEAST_BYTES = 3_300;
+/** Beyond what a link that queues holds this much may be under way, in bytes, unless the owner says otherwise: two packets. */
+const SPARE_BYTES = 3_300;
 
 /** While the round trip is taken anew this much may be under way, in bytes: three messages, which queue behind one another at most. */
 const PROBE_BYTES = 3_600;
@@ -38,6 +38,16 @@ const MAX_PROBE_MS = 3_000;
 /** After this long without anything held back the link is fast enough, in milliseconds. */
 const RELIEVED_MS = 1_000;
 
+/** The queue is judged once a round trip, but not more often than this, in milliseconds: by the shortest round trip of that time, which jitter leaves alone. */
+const JUDGE_EVERY_MS = 60;
+
+/** A queue shorter than this is the packets' own and the link's jitter, in milliseconds. */
+const STANDING_MS = 15;
+
+/** Shares of the margin given up at each judgement that finds a queue, and taken again at each that finds none. */
+const TRIM_STEP = 0.2;
+const RELAX_STEP = 0.1;
+
 /** Something that was sent and will be acknowledged or lost. */
 export interface FlowMark {
   bytes: number;
@@ -51,6 +61,14 @@ export interface FlowMark {
   alone: boolean;
   /** Still counted as under way. */
   open: boolean;
+}
+
+/** What a window's owner knows of what it sends, in bytes. */
+export interface FlowOptions {
+  /** May be under way beyond what the link holds, so that it does not run dry between two words of the peer's. */
+  spareBytes?: number;
+  /** May be under way before anything was delivered; then it grows by what was, as in the slow start of TCP. */
+  startBytes?: number;
 }
 
 /** The window of one link. */
@@ -70,7 +88,20 @@ export class FlowWindow {
   #tripMs = Infinity;
   #tripAtMs = 0;
   #lastTripMs = 0;
+  /** Share of the margin above what the link holds that is not used, since a queue would stand otherwise. */
+  #trim = 0;
+  /** Shortest round trip since the queue was judged last, and when that was. */
+  #standingMs = Infinity;
+  #judgedMs = 0;
   #probe: Probe | undefined;
+
+  readonly spareBytes: number;
+  readonly startBytes: number;
+
+  constructor({ spareBytes = SPARE_BYTES, startBytes = EASY_BYTES }: FlowOptions = {}) {
+    this.spareBytes = spareBytes;
+    this.startBytes = startBytes;
+  }
 
   /** Shortest round trip; Infinity before one was measured. */
   get tripMs(): number {
@@ -89,11 +120,13 @@ export class FlowWindow {
 
   /** Most bytes that should be under way. */
   get bytes(): number {
-    if (this.#tripMs === Infinity) return EASY_BYTES;
+    if (this.#tripMs === Infinity) return this.startBytes;
     if (this.#probe) return PROBE_BYTES;
     const rate = Math.max(this.#rate, this.#formerRate);
-    const window = LEAST_BYTES + rate * (GAIN * this.#tripMs + WORD_MS);
-    return this.#tight ? window : Math.max(EASY_BYTES, 4 * window);
+    const marginMs = (GAIN - 1) * this.#tripMs + WORD_MS;
+    const window = this.spareBytes + rate * (this.#tripMs + (1 - this.#trim) * marginMs);
+    if (this.#tight) return window;
+    return Math.min(this.startBytes + this.#delivered, Math.max(EASY_BYTES, 4 * window));
   }
 
   /** Bytes that may be sent now. */
@@ -139,6 +172,7 @@ export class FlowWindow {
   acknowledged(mark: FlowMark, nowMs: number, tripMs: number): void {
     this.arrived(mark, nowMs);
     this.#measureTrip(mark, nowMs, tripMs);
+    this.#judge(nowMs, tripMs);
     if (nowMs - this.#blockedMs > RELIEVED_MS) this.#tight = false;
     const spanMs = Math.max(1, nowMs - mark.deliveredMs, nowMs - mark.sentMs);
     this.#measureRate(nowMs, (this.#delivered - mark.delivered) / spanMs, mark.easy);
@@ -149,6 +183,18 @@ export class FlowWindow {
     if (!mark.open) return;
     mark.open = false;
     this.inFlight -= mark.bytes;
+  }
+
+  /** A queue of more than one spare packet is one that the window makes. */
+  #judge(nowMs: number, tripMs: number): void {
+    this.#standingMs = Math.min(this.#standingMs, tripMs);
+    if (nowMs - this.#judgedMs < Math.max(JUDGE_EVERY_MS, this.#tripMs)) return;
+    const rate = Math.max(this.#rate, this.#formerRate);
+    const stands = this.#tight &&
+      this.#standingMs - this.#tripMs > Math.max(this.spareBytes / Math.max(1, rate), STANDING_MS);
+    this.#trim = Math.min(1, Math.max(0, this.#trim + (stands ? TRIM_STEP : -RELAX_STEP)));
+    this.#judgedMs = nowMs;
+    this.#standingMs = Infinity;
   }
 
   #measureRate(nowMs: number, rate: number, easy: boolean): void {

@@ -26,6 +26,8 @@ export interface RawLane {
   readonly bufferedBytes: number;
   /** Sends one message, which is borrowed. */
   send(message: Uint8Array): unknown;
+  /** So many bytes are let be under way: a congestion control of the transport's own should let them, where that can be said. */
+  allow?(bytes: number): void;
 }
 
 /** The owner's clock. */
@@ -115,11 +117,13 @@ export class StateOutlet {
       this.#doubtful = doubtful;
       this.owner.doubtful(doubtful);
     }
+    lane.allow?.(sender.flow.bytes);
     while (lane.bufferedBytes <= LANE_FREE_BYTES) {
       const message = sender.next(nowMs);
       if (!message) return this.#alarm.set(Math.max(nowMs + 1, sender.wakeAtMs));
       lane.send(message);
     }
+    sender.held(nowMs);
     this.#alarm.set(nowMs + DRAIN_POLL_MS);
   }
 

@@ -7,6 +7,9 @@
  * second time. So a lost message costs one round trip, not a queue behind it, and when the source stops changing
  * the receiver ends up with the last value of every topic.
  *
+ * Message 1 is a heartbeat always: one that comes again says nothing, so a transport that insists on sending again what
+ * was lost may send that in its place.
+ *
  * @module
  */
 import { FRAME } from "./batch.ts";
@@ -34,6 +37,12 @@ const REMEMBER_MS = 3_000;
 
 /** What SCTP, DTLS, UDP and IP add to a message, in bytes. */
 const PACKET_BYTES = 90;
+
+/** A message of full length is under way beyond what the link holds: each is confirmed for itself, so that the next goes in time. */
+const SPARE_BYTES = 1_200;
+
+/** Goes out before the first confirmation, in bytes: four messages of full length. */
+const START_BYTES = 4_800;
 
 /** A message given up for its age may still stand in a queue: it counts as under way for this long, in milliseconds, or until a later one is confirmed. */
 const LINGER_MS = 1_000;
@@ -70,7 +79,7 @@ const RECHECK_MS = 50;
 /** Sends the newest values of any number of streams over one lane. */
 export class StateSender {
   readonly health = new LaneHealth();
-  readonly flow = new FlowWindow();
+  readonly flow = new FlowWindow({ spareBytes: SPARE_BYTES, startBytes: START_BYTES });
   readonly #streams: StateStream[] = [];
   readonly #underWay = new Map<number, UnderWay>();
   readonly #buffer = new Uint8Array(MAX_BYTES);
@@ -140,7 +149,7 @@ export class StateSender {
     this.#letGo(nowMs, 0);
     const one = underWay(nowMs);
     const start = this.#header(number);
-    const end = this.#holds(nowMs) ? start : this.#fill(start, number, one, nowMs);
+    const end = number === 1 || this.#holds(nowMs) ? start : this.#fill(start, number, one, nowMs);
     if (end === start) {
       if (!this.#heartbeatDue(nowMs)) return undefined;
       one.awaited = this.#awaited === 0;
@@ -155,6 +164,11 @@ export class StateSender {
     }
     this.health.sent++;
     return this.#buffer.subarray(0, end);
+  }
+
+  /** The lane takes no more now: samples that are due wait for it. */
+  held(nowMs: number): void {
+    if (this.#due(nowMs)) this.flow.blocked(nowMs);
   }
 
   /** When to call {@link next} although nothing was put, in milliseconds; never Infinity, since an idle lane is probed. */
@@ -177,9 +191,7 @@ export class StateSender {
   #holds(nowMs: number): boolean {
     this.#blocked = false;
     if (this.health.quiet(nowMs) || (this.health.up && this.health.doubtful(nowMs))) return true;
-    let due = false;
-    for (const stream of this.#streams) due ||= stream.dueMs() <= nowMs;
-    if (!due) {
+    if (!this.#due(nowMs)) {
       this.flow.idle();
       return true;
     }
@@ -187,6 +199,10 @@ export class StateSender {
     this.flow.blocked(nowMs);
     this.#blocked = true;
     return true;
+  }
+
+  #due(nowMs: number): boolean {
+    return this.#streams.some((stream) => stream.dueMs() <= nowMs);
   }
 
   /** What was given up long ago, or below a number that was confirmed, is not under way any more. */

@@ -7,7 +7,8 @@ import { Buffer } from "node:buffer";
 import type { RTCDataChannel } from "werift";
 import type { LaneHandlers, StateLane } from "../transport/lane.ts";
 import type { Traffic } from "../transport/transport.ts";
-import { onAcknowledged } from "./retransmission.ts";
+import { CongestionFloor } from "./congestion.ts";
+import { emptyRetransmissions, onAcknowledged } from "./retransmission.ts";
 
 /** Label of the data channel that carries the state lane. */
 export const STATE_LABEL = "state";
@@ -23,10 +24,13 @@ export class DataChannelLane implements StateLane {
   /** When something was last received, in milliseconds of the steady clock. */
   heardMs = performance.now();
   #handlers: LaneHandlers | undefined;
+  readonly #congestion: CongestionFloor;
   #open = true;
 
   /** @param failed The channel is over; whoever owns the peer connection ends it. */
   constructor(readonly channel: RTCDataChannel, readonly failed: (cause: string) => void) {
+    this.#congestion = new CongestionFloor(channel.sctp.sctp);
+    emptyRetransmissions(channel.sctp.sctp, channel.id);
     channel.onMessage.subscribe((message) => this.#received(message));
     onAcknowledged(channel.sctp.sctp, () => this.#acknowledged());
     channel.stateChanged.subscribe((state) => {
@@ -53,6 +57,10 @@ export class DataChannelLane implements StateLane {
     this.traffic.framesOut++;
     this.traffic.bytesOut += message.length;
     return true;
+  }
+
+  allow(bytes: number): void {
+    this.#congestion.bytes = bytes;
   }
 
   close(cause: string): void {

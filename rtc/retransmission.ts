@@ -1,13 +1,21 @@
 /**
- * A shorter retransmission timeout for werift's SCTP, and word of its acknowledgements.
+ * A shorter retransmission timeout for werift's SCTP, word of its acknowledgements, and nothing in what it sends again
+ * on the state lane.
  *
  * werift follows RFC 9260 in never waiting less than a second before it takes silence for loss. When that second is
  * over it sends everything again that is unacknowledged, one packet at first, and new data waits behind it: after a
  * lost retransmission, or a path that was away for a moment, the lane stands still for a second and more. There is no
  * setting for it, so the field that holds the timeout gets a lower bound of its own.
  *
+ * What SCTP sends again on the state lane nobody waits for: the lane has sent the newest value by then. It does so up to
+ * three times for each packet, a tenth of a narrow link with 2 % loss. It cannot be told not to, since its limits on
+ * retransmissions do not work, and its receiver needs the numbers to be complete; so what it sends again is emptied.
+ *
  * @module
  */
+
+import { Buffer } from "node:buffer";
+import { FRAME } from "../protocol/batch.ts";
 
 /** RFC 9260's lower bound, which werift applies, in seconds. */
 const RFC_MIN_S = 1;
@@ -15,12 +23,26 @@ const RFC_MIN_S = 1;
 /** What a receiver may hold an acknowledgement back (RFC 9260 section 6.2), with a margin for its timer, in seconds. */
 const DELAYED_ACK_S = 0.22;
 
+/** The first message of the state lane, which is always a heartbeat: come again, it says nothing. */
+const NOTHING = Buffer.from([FRAME.state, 1]);
+
 /** The fields of werift 0.25's SCTP association that matter here, in seconds. */
 interface Association {
   rto: number;
   srtt?: number;
   rttvar?: number;
 }
+
+/** What of a DATA chunk of werift's counts here. */
+interface DataChunk {
+  flags: number;
+  streamId: number;
+  sentCount: number;
+  userData: Uint8Array;
+}
+
+/** Flags of a chunk that holds the beginning and the end of its message (RFC 9260 section 3.3.1). */
+const WHOLE = 0b11;
 
 /** The timeout that a measured round trip justifies, where the RFC's bound hides it. */
 export function retransmissionTimeoutS(
@@ -45,6 +67,27 @@ export function shortenRetransmission(association: object): void {
       timeoutS = retransmissionTimeoutS(fields, setS);
     },
   });
+}
+
+/**
+ * Empties the state frames that are sent again on a stream. Frames in more than one packet are left as they are, and so
+ * are confirmations. Does nothing to an object of another make.
+ */
+export function emptyRetransmissions(association: object, streamId: number): void {
+  if (!("sendChunk" in association) || typeof association.sendChunk !== "function") return;
+  const former = association.sendChunk.bind(association) as (chunk: object) => Promise<void>;
+  association.sendChunk = (chunk: object) => {
+    if (isData(chunk) && chunk.streamId === streamId && isStateAgain(chunk)) chunk.userData = NOTHING;
+    return former(chunk);
+  };
+}
+
+function isData(chunk: object): chunk is DataChunk {
+  return "sentCount" in chunk && "userData" in chunk && "streamId" in chunk;
+}
+
+function isStateAgain({ flags, sentCount, userData }: DataChunk): boolean {
+  return sentCount > 1 && (flags & WHOLE) === WHOLE && userData[0] === FRAME.state;
 }
 
 /**

@@ -19,6 +19,8 @@ export interface StateLane {
   readonly traffic: Readonly<Traffic>;
   /** Sends one message; copies what it keeps. False when the lane is closed: the message is not under way. */
   send(message: Uint8Array): boolean;
+  /** So many bytes are let be under way by whoever sends; what lies below should not let less. */
+  allow?(bytes: number): void;
   /** Ends the lane; `closed` follows. */
   close(cause: string): void;
 }

@@ -104,7 +104,7 @@ async function age(
       await pause(setting.effort.measureMs);
       const { states, moves } = await recording(page);
       for (const { to, cause } of moves) setting.progress(`moved to ${to}: ${cause}`);
-      const { late, overflowed } = await setting.site.network.counts();
+      const { late, overflowed, queueP50, queueP99, used } = await setting.site.network.counts();
       const ages = agesOf(states, job.topics);
       return {
         p50: ms(ages.p50),
@@ -115,7 +115,12 @@ async function age(
         "samples/s": ms(ages.perSecond),
         moves: `${moves.length}`,
         "link late": `${late}`,
-        ...(profile.bitsPerSecond === undefined ? {} : { overflowed: `${overflowed}` }),
+        ...(profile.bitsPerSecond === undefined ? {} : {
+          "link used": `${Math.round(100 * used)} %`,
+          "queue p50": ms(queueP50),
+          "queue p99": ms(queueP99),
+          overflowed: `${overflowed}`,
+        }),
       };
     });
     lines.push({ link, runtime: setting.runtime, way, figures });

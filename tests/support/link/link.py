@@ -100,6 +100,10 @@ class Path:
     def __init__(self):
         self.free_at = 0.0
         self.last_at = 0.0
+        self.waits = []
+        """For how long each packet since the last question stood before the rate limit, in milliseconds."""
+        self.passed = 0
+        """Bytes since the last question."""
 
 
 class Network:
@@ -113,6 +117,7 @@ class Network:
         self.queue = []  # (when, number, side, packet)
         self.number = 0
         self.counts = {"forwarded": 0, "bytes": 0, "lost": 0, "overflowed": 0, "cut": 0, "late": 0}
+        self.asked_at = time.monotonic()
 
     def received(self, side, packet, now):
         to = self.by_address.get(packet[16:20]) if packet[0] >> 4 == 4 else None
@@ -133,6 +138,8 @@ class Network:
                 self.counts["overflowed"] += 1
                 return
             leaves = path.free_at = start + len(packet) * 8 / profile.bitsPerSecond
+            path.waits.append((start - now) * 1000)
+            path.passed += len(packet)
         delay = profile.delayMs + self.random.uniform(-profile.jitterMs, profile.jitterMs)
         path.last_at = max(path.last_at, leaves + max(0.0, delay) / 1000)
         self.number += 1
@@ -178,9 +185,24 @@ class Network:
 
     def command(self, command):
         self.profile.set(command.get("set", {}))
-        counts = dict(self.counts)
+        now = time.monotonic()
+        answer({**self.counts, **self.queue_since(now)})
         self.counts["late"] = 0
-        answer(counts)
+        self.asked_at = now
+        for path in self.paths.values():
+            path.waits, path.passed = [], 0
+
+    def queue_since(self, now):
+        """How long packets stood before the rate limit since the last question, and how much of it was used, in the
+        direction that carried the most."""
+        path = max(self.paths.values(), key=lambda one: one.passed)
+        waits = sorted(path.waits) or [0.0]
+        carries = self.profile.bitsPerSecond / 8 * (now - self.asked_at)
+        return {
+            "queueP50": round(waits[len(waits) // 2], 1),
+            "queueP99": round(waits[len(waits) * 99 // 100], 1),
+            "used": round(path.passed / carries, 3) if carries else 0,
+        }
 
 
 def answer(value):

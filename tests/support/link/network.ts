@@ -42,6 +42,11 @@ export interface LinkCounts {
   cut: number;
   /** By how much the worst packet since the last question came later than it should, in milliseconds: the machine was busy. */
   late: number;
+  /** For how long packets stood before the rate limit since the last question, in milliseconds, in the fuller direction. */
+  queueP50: number;
+  queueP99: number;
+  /** Share of the rate that was used there since. */
+  used: number;
 }
 
 const PYTHON = "/usr/bin/python3";
