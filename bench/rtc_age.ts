@@ -7,6 +7,7 @@
  * deno task bench:rtc                    # everything, some fourteen minutes
  * deno task bench:rtc --quick            # shorter and fewer
  * deno task bench:rtc loss narrow        # some cases
+ * deno task bench:rtc cut --bun          # on one runtime; --deno for the other
  * deno task bench:rtc cost               # CPU time of the gateway for 50 dashboards
  * deno task bench:rtc --markdown FILE    # the tables, for docs/WEBRTC.md
  * ```
@@ -15,7 +16,7 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { setPriority } from "node:os";
-import { shippedForms } from "../tests/support/forms.ts";
+import { type Form, shippedForms } from "../tests/support/forms.ts";
 import { Site } from "../tests/support/link/site.ts";
 import { CASES, type Effort, type Line } from "./rtc/cases.ts";
 import { cost } from "./rtc/cost.ts";
@@ -75,13 +76,17 @@ async function main(args: string[]): Promise<void> {
   if (unknown) {
     throw new Error(`there is no case "${unknown}", only ${[...Object.keys(CASES), COST].join(", ")}`);
   }
+  const runtimes = ["deno", "bun"].filter((name) => args.includes(`--${name}`));
+  const measured = ({ name }: Form) =>
+    FORMS.includes(name) &&
+    (runtimes.length === 0 || runtimes.some((runtime) => name.toLowerCase().startsWith(runtime)));
   await takePriority();
   const progress = (text: string) => console.error(`… ${text}`);
   const costs = chosen.length === 0 || chosen.includes(COST)
     ? await cost({ warmMs: COST_WARM_MS, measureMs: effort.measureMs, progress })
     : [];
   const lines: Line[] = [];
-  for (const form of shippedForms().filter(({ name }) => FORMS.includes(name))) {
+  for (const form of shippedForms().filter(measured)) {
     if (chosen.length > 0 && chosen.every((name) => name === COST)) break;
     await using site = await Site.start(form, { lifetimeS: LIFETIME_S });
     const runtime = form.name.split(",")[0]!;

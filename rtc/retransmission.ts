@@ -37,7 +37,6 @@ interface Association {
 interface DataChunk {
   flags: number;
   streamId: number;
-  sentCount: number;
   userData: Uint8Array;
 }
 
@@ -70,24 +69,21 @@ export function shortenRetransmission(association: object): void {
 }
 
 /**
- * Empties the state frames that are sent again on a stream. Frames in more than one packet are left as they are, and so
- * are confirmations. Does nothing to an object of another make.
+ * Empties the state frames of a stream as soon as they are to be sent again. Frames in more than one packet are left as
+ * they are, and so are confirmations. Does nothing to an object of another make.
  */
 export function emptyRetransmissions(association: object, streamId: number): void {
-  if (!("sendChunk" in association) || typeof association.sendChunk !== "function") return;
-  const former = association.sendChunk.bind(association) as (chunk: object) => Promise<void>;
-  association.sendChunk = (chunk: object) => {
-    if (isData(chunk) && chunk.streamId === streamId && isStateAgain(chunk)) chunk.userData = NOTHING;
+  if (!("maybeAbandon" in association) || typeof association.maybeAbandon !== "function") return;
+  // asked of each chunk that is about to be marked for sending again
+  const former = association.maybeAbandon.bind(association) as (chunk: DataChunk) => boolean;
+  association.maybeAbandon = (chunk: DataChunk) => {
+    if (chunk.streamId === streamId && isWholeState(chunk)) chunk.userData = NOTHING;
     return former(chunk);
   };
 }
 
-function isData(chunk: object): chunk is DataChunk {
-  return "sentCount" in chunk && "userData" in chunk && "streamId" in chunk;
-}
-
-function isStateAgain({ flags, sentCount, userData }: DataChunk): boolean {
-  return sentCount > 1 && (flags & WHOLE) === WHOLE && userData[0] === FRAME.state;
+function isWholeState({ flags, userData }: DataChunk): boolean {
+  return (flags & WHOLE) === WHOLE && userData[0] === FRAME.state;
 }
 
 /**
