@@ -101,7 +101,7 @@ async function listen(
   const sessions = new Sessions(core, {
     settings: { flushMs: runtime.flushMs, ...settings.limits },
     newGroup: () => runtime.group(),
-    rtc: settings.rtc,
+    rtc: settings.rtc && { ...settings.rtc, expectDatagrams: runtime.expectDatagrams },
     fault: counted.fault,
   });
   const mqtt = await startMqtt(core, settings, { tls, fault: counted.fault });

@@ -8,6 +8,7 @@
  */
 import type { RTCPeerConnection } from "werift";
 import { type Address, type Guarded, PacketGuard, type Refused } from "./packet_guard.ts";
+import { ShortWay } from "./short_way.ts";
 
 /** werift's end of a UDP socket. */
 interface StunSocket {
@@ -23,6 +24,7 @@ export class SocketGuard {
   readonly #connection: RTCPeerConnection;
   readonly #guard: PacketGuard;
   readonly #done = new WeakSet<object>();
+  #shortWay: ShortWay | undefined;
 
   /** @param refused Counts a packet that was not let through. */
   constructor(connection: RTCPeerConnection, refused: (why: Refused) => void) {
@@ -44,9 +46,14 @@ export class SocketGuard {
       this.#done.add(socket);
       const pass = socket.datagramReceived.bind(socket);
       socket.datagramReceived = (packet, from) => {
-        if (this.#guard.admit(packet, from)) pass(packet, from);
+        if (this.#guard.admit(packet, from) && !this.#shortWay?.receive(packet)) pass(packet, from);
       };
     }
+  }
+
+  /** The session is open: what it consists of need not go through all of werift any more. */
+  open(): void {
+    this.#shortWay ??= ShortWay.open(this.#connection);
   }
 
   /** The password of now, or of before a restart of ICE, which the client may still use for a moment. */

@@ -12,6 +12,7 @@ import { SocketGuard } from "./guard_sockets.ts";
 import type { Refused } from "./packet_guard.ts";
 import { addressConfig, chosenAddresses } from "./host_addresses.ts";
 import { NO_PATH, type PathFacts, pathFacts } from "./facts.ts";
+import { mendHandshake } from "./dtls_handshake.ts";
 import { candidateLines, MAX_CANDIDATES, placeholderCandidate, type RemoteCandidate } from "./description.ts";
 import { webRtc } from "./library.ts";
 import { shortenRetransmission } from "./retransmission.ts";
@@ -20,6 +21,9 @@ import { tolerateSocketErrors } from "./socket_errors.ts";
 
 /** Longest wait for a STUN server's answer, in seconds: an answer goes out before, but checks begin after it. */
 const STUN_WITHIN_S = 2;
+
+/** Longest datagram that is expected, in bytes: what an Ethernet carries, and some more. SCTP keeps to 1,200. */
+const MAX_DATAGRAM_BYTES = 2_048;
 
 /** What a peer tells its negotiation. */
 export interface PeerOwner {
@@ -47,6 +51,7 @@ export class Peer {
   /** Taken from the client, since the start or the last restart. */
   #candidates = 0;
   #open = true;
+  #mended = false;
   #work = Promise.resolve();
   #facts: PathFacts = NO_PATH;
 
@@ -100,6 +105,8 @@ export class Peer {
     try {
       await this.#connection.setRemoteDescription({ type: "offer", sdp });
       if (!this.#open) return false;
+      if (!this.#mended) this.#connection.dtlsTransports.forEach(mendHandshake);
+      this.#mended = true;
       const answer = await this.#connection.createAnswer();
       if (!this.#open) return false;
       this.#owner.answer(answer.sdp);
@@ -149,7 +156,8 @@ export class Peer {
 
   #found(candidate: string | undefined): void {
     if (!this.#open) return;
-    tolerateSocketErrors(this.#connection);
+    const { expectDatagrams } = this.#settings;
+    tolerateSocketErrors(this.#connection, (socket) => expectDatagrams?.(socket, MAX_DATAGRAM_BYTES));
     this.#guard.cover();
     if (!candidate) return this.#owner.candidate(null);
     for (const line of candidateLines(candidate, this.#settings.advertise)) {
@@ -160,6 +168,7 @@ export class Peer {
   #channel(channel: RTCDataChannel): void {
     if (!this.#open || !this.#owner.channel(channel)) return channel.close();
     shortenRetransmission(channel.sctp.sctp);
+    this.#guard.open();
   }
 }
 

@@ -34,6 +34,8 @@ export interface RtcSettings {
   negotiateWithinMs: number;
   /** A peer of which nothing was heard for so long is given up, in milliseconds. */
   silentAfterMs: number;
+  /** Told how long the datagrams of each UDP socket are at most: the runtime's, which may save memory by it. */
+  expectDatagrams?: (socket: object, maxBytes: number) => void;
 }
 
 /** What holds where nothing is said. */

@@ -10,13 +10,19 @@
 import { EventEmitter } from "node:events";
 import type { RTCPeerConnection } from "werift";
 
-/** Gives the sockets that a connection has by now a listener for errors. */
-export function tolerateSocketErrors(connection: RTCPeerConnection): void {
+/**
+ * Gives the sockets that a connection has by now a listener for errors, once.
+ *
+ * @param found Told of each of them.
+ */
+export function tolerateSocketErrors(connection: RTCPeerConnection, found: (socket: object) => void): void {
   const protocols = member(connection.iceTransports[0]?.connection, "protocols");
   for (const protocol of Array.isArray(protocols) ? protocols : []) {
     const socket = member(member(protocol, "transport"), "socket") ??
       member(member(member(protocol, "turn"), "transport"), "socket");
-    if (socket instanceof EventEmitter && socket.listenerCount("error") === 0) socket.on("error", () => {});
+    if (!(socket instanceof EventEmitter) || socket.listenerCount("error") > 0) continue;
+    socket.on("error", () => {});
+    found(socket);
   }
 }
 

@@ -45,6 +45,12 @@ async function webSocketClient(certificate?: string): Promise<WebSocketClient> {
   return Client as unknown as WebSocketClient;
 }
 
+/** Deno 2.9 takes the size of a socket's buffer for the memory of each datagram, and twice as much on Linux. */
+function expectDatagrams(socket: object, maxBytes: number): void {
+  const resize: unknown = Reflect.get(socket, "setRecvBufferSize");
+  if (typeof resize === "function") Reflect.apply(resize, socket, [maxBytes]);
+}
+
 /** Deno as a {@link Runtime}. */
 export function denoRuntime(): Runtime {
   return {
@@ -59,6 +65,7 @@ export function denoRuntime(): Runtime {
     workerRole: workerRole(),
     startWorker,
     webSocketClient,
+    expectDatagrams,
     exit: (code) => Deno.exit(code),
   };
 }

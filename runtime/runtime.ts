@@ -107,5 +107,10 @@ export interface Runtime {
    * whether others too is up to the runtime. There is no portable way to say either.
    */
   webSocketClient(certificate?: string): Promise<WebSocketClient>;
+  /**
+   * Says how long the datagrams that an open socket of node:dgram receives are at most; what is longer may be cut.
+   * Deno takes memory for the longest that there can be, 64 KiB, for each datagram otherwise.
+   */
+  expectDatagrams(socket: object, maxBytes: number): void;
   exit(code: number): never;
 }

@@ -28,11 +28,7 @@ export async function peerConnectionOf(name: RtcPackage): Promise<PeerConnection
 const OPEN_WITHIN_MS = 25_000;
 const TRY_AGAIN_AFTER_MS = 4_000;
 
-/**
- * An environment for the SDK with a package's WebRTC, and less patience with an attempt that does not succeed: about
- * every third DTLS handshake of @roamhq/wrtc with werift on a busy machine ends without data channels, as one that
- * has repeated its last flight; the SDK's next attempt succeeds.
- */
+/** An environment for the SDK with a package's WebRTC, and less patience with an attempt that does not succeed. */
 export async function rtcEnvironment(name: RtcPackage) {
   return {
     RTCPeerConnection: await peerConnectionOf(name),

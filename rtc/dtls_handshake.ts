@@ -1,0 +1,81 @@
+/**
+ * What werift's DTLS does with handshake messages that come twice, and with the numbers of its records.
+ *
+ * A peer that waits for our answer sends its last messages again: Google's WebRTC after 50 ms already, which a busy
+ * gateway or a link with such a round trip takes. werift 0.25 as client answers each repeated ServerHelloDone, and one
+ * that it takes up after the server's Finished has it make new keys in a session that is open: neither side can
+ * decrypt anything any more. A repeated HelloVerifyRequest ends the handshake. As server it makes new keys for a
+ * repeated ClientHello, and begins anew for one in an open session. So messages of a flight that has been answered are
+ * dropped; the answer is repeated by werift's own timer.
+ *
+ * Its first records of data bear the numbers that it has used in the same epoch before: the one with Finished's number
+ * is encrypted with the same nonce, which AES-GCM does not survive (RFC 5288 section 3), and receivers drop it as
+ * replayed (RFC 6347 section 4.1.2.6). So data begins behind.
+ *
+ * @module
+ */
+import type { RTCDtlsTransport } from "werift";
+
+/** Types of handshake messages (RFC 5246 section 7.4, RFC 6347 section 4.3.2). */
+const CLIENT_HELLO = 1;
+const SERVER_HELLO = 2;
+const HELLO_VERIFY_REQUEST = 3;
+const CERTIFICATE = 11;
+const SERVER_KEY_EXCHANGE = 12;
+const CERTIFICATE_REQUEST = 13;
+const SERVER_HELLO_DONE = 14;
+
+/** What a server sends in its fourth flight. */
+const FLIGHT_4 = new Set([
+  SERVER_HELLO,
+  CERTIFICATE,
+  SERVER_KEY_EXCHANGE,
+  CERTIFICATE_REQUEST,
+  SERVER_HELLO_DONE,
+]);
+
+/** Where the number of data's first record is: a handshake with all its repetitions takes fewer. */
+const FIRST_DATA_RECORD = 256;
+
+/** Where the length of a ClientHello's session id is; that of its cookie follows (RFC 6347 section 4.2.1). */
+const SESSION_ID_AT = 34;
+
+/** A message of a handshake, as far as it is looked at. */
+export interface HandshakeMessage {
+  msg_type: number;
+  fragment: Uint8Array;
+}
+
+/**
+ * Whether a message belongs to a flight that has been answered.
+ *
+ * @param flight The flight that this side has sent last: odd for a client, even for a server.
+ */
+export function isAnswered({ msg_type, fragment }: HandshakeMessage, flight: number): boolean {
+  if (flight % 2 === 1) {
+    return msg_type === HELLO_VERIFY_REQUEST ? flight >= 3 : flight >= 5 && FLIGHT_4.has(msg_type);
+  }
+  if (msg_type !== CLIENT_HELLO) return false;
+  const first = fragment[SESSION_ID_AT + 1 + (fragment[SESSION_ID_AT] ?? 0)] === 0; // without a cookie
+  return flight >= 6 || flight >= 4 && first;
+}
+
+/** Has a DTLS transport that has not begun yet mind what is said above. */
+export function mendHandshake(transport: RTCDtlsTransport): void {
+  transport.onStateChange.subscribe((state) => {
+    const { dtls } = transport;
+    // the socket is made right after this is told
+    if (state === "connecting") queueMicrotask(() => dropAnswered(transport));
+    if (state !== "connected" || !dtls) return;
+    dtls.dtls.recordSequenceNumber = Math.max(dtls.dtls.recordSequenceNumber, FIRST_DATA_RECORD);
+  });
+}
+
+function dropAnswered({ dtls }: RTCDtlsTransport): void {
+  if (!dtls) return;
+  const handle = dtls.onHandleHandshakes;
+  dtls.onHandleHandshakes = (messages) => {
+    const fresh = messages.filter((message) => !isAnswered(message, dtls.dtls.flight));
+    return fresh.length === 0 ? Promise.resolve() : handle(fresh);
+  };
+}
