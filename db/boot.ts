@@ -93,15 +93,16 @@ function newestInChunks(
 /** Reads the newest sample of a topic from its last block, by its summary where there is one. */
 function newestInBlocks(connection: Connection, gateway: string) {
   const last = connection.db
-    .select({ run: blocks.run, summary: blocks.summary, codec: blocks.codec, id: blocks.id })
+    .select({ run: blocks.run, summary: blocks.summary, id: blocks.id })
     .from(blocks).where(eq(blocks.topic, sql.placeholder("topic")))
     .orderBy(sql`run desc, last_offset desc`).limit(1).prepare();
-  const data = connection.db.select({ data: blocks.data }).from(blocks)
+  const data = connection.db.select({ codec: blocks.codec, rawBytes: blocks.rawBytes, data: blocks.data })
+    .from(blocks)
     .where(eq(blocks.id, sql.placeholder("id"))).prepare();
   return (topic: number): TopicRow["newest"] => {
     const row = last.get({ topic });
     if (!row) return undefined;
-    const block = row.summary ?? unpack({ codec: row.codec, data: data.get({ id: row.id })!.data });
+    const block = row.summary ?? unpack(data.get({ id: row.id })!);
     const columns = decodeBlock(block);
     const i = columns.count - 1;
     return {

@@ -5,7 +5,7 @@
  */
 import { sql } from "drizzle-orm";
 import { ChunkReader } from "./chunk.ts";
-import { pack } from "./compression.ts";
+import { pack, releasePacked } from "./compression.ts";
 import type { FilledChunk } from "./messages.ts";
 import { chunks, producers } from "./schema.ts";
 import type { Connection } from "./sqlite.ts";
@@ -33,7 +33,9 @@ export function chunkInserter({ db }: Connection, run: number): (chunk: FilledCh
   }).prepare();
   return ({ buffer, length, minUs, maxUs, samples, events }) => {
     const raw = new Uint8Array(buffer, 0, length);
-    insert.run({ run, minUs, maxUs, samples, rawBytes: length, ...pack(raw) });
+    const packed = pack(raw);
+    insert.run({ run, minUs, maxUs, samples, ...packed });
+    releasePacked(packed);
     if (events === 0) return;
     const updatedAt = Date.now();
     for (const place of lastPlaces(raw)) put.run({ ...place, updatedAt });

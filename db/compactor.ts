@@ -13,8 +13,9 @@ import { encodeBlock } from "./block.ts";
 import { committedGeneration, metaValue, setMeta } from "./meta.ts";
 import { ChunkReader } from "./chunk.ts";
 import { Columns } from "./columns.ts";
-import { pack, unpack } from "./compression.ts";
+import { CODEC, pack, unpack } from "./compression.ts";
 import { numberOf } from "./numbers.ts";
+import { release } from "./release.ts";
 import { blocks, chunks, META, topics } from "./schema.ts";
 import { type Connection, transaction } from "./sqlite.ts";
 import { summarize } from "./summary.ts";
@@ -54,10 +55,12 @@ export function blockRow(
     if (columns.sessions[i] !== session) session = 0;
   }
   const { generation, topic, run, description } = place;
+  const small = raw.length < SMALL_BYTES && to - from < BLOCK_SAMPLES / 2;
   const packed = pack(raw);
+  if (packed.codec !== CODEC.stored) release(raw);
   return {
     generation,
-    small: raw.length < SMALL_BYTES && to - from < BLOCK_SAMPLES / 2,
+    small,
     topic,
     run,
     firstOffset: columns.offsets[from]!,
@@ -66,7 +69,7 @@ export function blockRow(
     maxUs,
     session,
     samples: to - from,
-    rawBytes: raw.length,
+    rawBytes: packed.rawBytes,
     codec: packed.codec,
     summary: description ? summarize(columns, from, to, numberOf(description)) : null,
     data: packed.data,
@@ -101,7 +104,7 @@ export function descriptions({ db }: Connection): (topic: number) => TopicDescri
   };
 }
 
-/** Prepares the insertion of blocks. */
+/** Prepares the insertion of blocks. A row that is written is used up: the memory of its data is given back. */
 export function blockInserter({ db }: Connection): (row: NewBlock) => void {
   const value = sql.placeholder;
   const insert = db.insert(blocks).values({
@@ -120,7 +123,10 @@ export function blockInserter({ db }: Connection): (row: NewBlock) => void {
     summary: value("summary"),
     data: value("data"),
   }).prepare();
-  return (row) => void insert.run({ ...row });
+  return (row) => {
+    insert.run({ ...row });
+    release(row.data);
+  };
 }
 
 type Groups = Map<number, Map<number, Columns>>;
@@ -197,7 +203,10 @@ export function* compact(connection: Connection, maxBytes: number, workspace: Wo
     if (done.length > 0 && taken + rawBytes > maxBytes) break;
     const chunk = db.select().from(chunks).where(eq(chunks.id, id)).get();
     if (!chunk) continue;
-    regroup(groups, chunk.run, unpack(chunk), workspace);
+    const bytes = unpack(chunk);
+    regroup(groups, chunk.run, bytes, workspace);
+    release(chunk.data);
+    release(bytes);
     taken += rawBytes;
     done.push(id);
     yield;

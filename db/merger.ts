@@ -18,6 +18,7 @@ import {
 } from "./compactor.ts";
 import { unpack } from "./compression.ts";
 import { committedGeneration } from "./meta.ts";
+import { release } from "./release.ts";
 import { blocks } from "./schema.ts";
 import { type Connection, transaction } from "./sqlite.ts";
 
@@ -112,10 +113,17 @@ function mergeStretch(connection: Connection, topic: number, stretch: Stretch): 
     connection.db.update(blocks).set({ small: false }).where(inArray(blocks.id, ids)).run();
     return;
   }
-  const data = connection.db.select({ codec: blocks.codec, data: blocks.data }).from(blocks)
+  const stored = connection.db.select({ codec: blocks.codec, rawBytes: blocks.rawBytes, data: blocks.data })
+    .from(blocks)
     .where(eq(blocks.id, sql.placeholder("id"))).prepare();
   const merged = new Columns();
-  for (const id of ids) merged.append(decodeBlock(unpack(data.get({ id })!)));
+  for (const id of ids) {
+    const block = stored.get({ id })!;
+    const bytes = unpack(block);
+    merged.append(decodeBlock(bytes));
+    release(block.data);
+    release(bytes);
+  }
   const { run, generation } = stretch.blocks[0]!;
   const description = descriptions(connection)(topic);
   const row = blockRow(merged, 0, merged.count, { generation, topic, run, description });

@@ -83,9 +83,11 @@ export class SampleSource {
     this.#at = db.select(info).from(blocks)
       .where(and(eq(blocks.topic, value("topic")), sql`max_us >= ${value("us")}`))
       .orderBy(sql`max_us`).limit(1).prepare();
-    this.#data = db.select({ codec: blocks.codec, data: blocks.data }).from(blocks)
+    this.#data = db.select({ codec: blocks.codec, rawBytes: blocks.rawBytes, data: blocks.data }).from(blocks)
       .where(eq(blocks.id, value("id"))).prepare();
-    this.#chunk = db.select({ codec: chunks.codec, data: chunks.data }).from(chunks)
+    this.#chunk = db.select({ codec: chunks.codec, rawBytes: chunks.rawBytes, data: chunks.data }).from(
+      chunks,
+    )
       .where(eq(chunks.id, value("id"))).prepare();
     this.#listChunks = db.select({ id: chunks.id, run: chunks.run, rawBytes: chunks.rawBytes }).from(chunks)
       .orderBy(chunks.id).prepare();

@@ -5,6 +5,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { drizzle } from "drizzle-orm/node-sqlite";
+import { CachingDatabase } from "./statements.ts";
 
 /** Name of the database in the data folder. */
 export const DATABASE_FILE = "tidegate.db";
@@ -83,7 +84,7 @@ export function openForWriting(
   walBytes: number = WAL_KEPT_BYTES,
 ): Connection {
   return attempt(path, () => {
-    const raw = new DatabaseSync(path);
+    const raw = new CachingDatabase(path);
     raw.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
     raw.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL`);
     raw.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}`);
@@ -97,7 +98,7 @@ export function openForWriting(
 /** Opens the file for a reader; it cannot change anything. @throws with advice when that fails. */
 export function openForReading(path: string): Connection {
   return attempt(path, () => {
-    const raw = new DatabaseSync(path, { readOnly: true });
+    const raw = new CachingDatabase(path, { readOnly: true });
     raw.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
     raw.exec("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384; PRAGMA mmap_size = 268435456");
     return { raw, db: drizzle({ client: raw }), path };
