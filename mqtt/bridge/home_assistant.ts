@@ -29,14 +29,13 @@ const DEVICE_CLASSES: Readonly<Record<string, string>> = {
   "A": "current",
   "Hz": "frequency",
   "lx": "illuminance",
-  "ppm": "carbon_dioxide",
   "dB": "sound_pressure",
   "B": "data_size",
   "B/s": "data_rate",
   "m/s": "speed",
   "km/h": "speed",
-  "m³": "volume",
-  "L": "volume",
+  "m³": "volume_storage",
+  "L": "volume_storage",
   "kg": "weight",
 };
 
@@ -121,7 +120,14 @@ export class HomeAssistant implements PatternListener {
         `${this.#parts.tree.gateway}_${topic.name}${field === undefined ? "" : `_${field}`}`,
       );
       const discovery = `${this.#parts.prefix}/${component}/${id}/config`;
-      configs.set(discovery, JSON.stringify({ ...this.#common(topic, stateTopic, id, field), ...config }));
+      configs.set(
+        discovery,
+        JSON.stringify({
+          ...this.#common(topic, stateTopic, id, field),
+          default_entity_id: `${component}.${id.toLowerCase()}`,
+          ...config,
+        }),
+      );
     }
     this.#announced.set(topic, configs);
     for (const [discovery, payload] of configs) this.#parts.publish(discovery, payload);
@@ -136,7 +142,6 @@ export class HomeAssistant implements PatternListener {
     return {
       name: field === undefined ? channel : `${channel} ${field}`,
       unique_id: id,
-      object_id: id,
       state_topic: stateTopic,
       availability_mode: "all",
       availability: [
@@ -150,7 +155,6 @@ export class HomeAssistant implements PatternListener {
         identifiers: [objectId(`${tree.gateway}_${device}`)],
         name: device,
         manufacturer: "Tidegate",
-        via_device: objectId(tree.gateway),
       },
       origin: { name: "Tidegate" },
       ...(topic.description.writable ? { command_topic: `${tree.outward(topic.name)}/set` } : {}),
@@ -164,16 +168,17 @@ interface Entity {
   config: Record<string, unknown>;
 }
 
+/** Home Assistant refuses a number with a smaller one. */
+const SMALLEST_STEP = 0.001;
+
 /** What a topic is in Home Assistant; undefined while its first value has yet to show it, or when it is neither. */
 function entitiesOf(topic: Topic): Entity[] | undefined {
   const { description, newest } = topic;
-  const unit = unitConfig(description.unit, description.writable);
+  const { unit, writable } = description;
   if (description.encoding === "struct") {
-    return (description.fields ?? []).map(({ name, type }) => ({
-      component: type === "bool" ? "binary_sensor" : "sensor",
-      field: name,
-      config: { value_template: `{{ value_json[${JSON.stringify(name)}] }}`, ...unit },
-    }));
+    return (description.fields ?? []).map((field) =>
+      fieldEntity(field.name, field.type === "bool", field.unit ?? unit)
+    );
   }
   if (!newest) return undefined;
   let value: unknown;
@@ -185,20 +190,28 @@ function entitiesOf(topic: Topic): Entity[] | undefined {
   }
   if (typeof value === "boolean") {
     const payloads = { payload_on: "true", payload_off: "false" };
-    return [{ component: description.writable ? "switch" : "binary_sensor", config: payloads }];
+    return [{ component: writable ? "switch" : "binary_sensor", config: payloads }];
   }
   if (typeof value === "number") {
-    const wide = description.writable ? { min: -1e9, max: 1e9, step: "any" } : {};
-    return [{ component: description.writable ? "number" : "sensor", config: { ...unit, ...wide } }];
+    const wide = writable ? { min: -1e9, max: 1e9, step: SMALLEST_STEP, mode: "box" } : {};
+    const config = { ...unitConfig(unit, writable), ...wide };
+    return [{ component: writable ? "number" : "sensor", config }];
   }
-  const fields = typeof value === "object" && value !== null && !Array.isArray(value)
-    ? Object.entries(value).filter(([, part]) => typeof part === "number").map(([name]) => name)
-    : [];
-  return fields.map((name) => ({
-    component: "sensor",
-    field: name,
-    config: { value_template: `{{ value_json[${JSON.stringify(name)}] }}`, ...unit },
-  }));
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
+  return Object.entries(value)
+    .filter(([, part]) => typeof part === "number" || typeof part === "boolean")
+    .map(([name, part]) => fieldEntity(name, typeof part === "boolean", unit));
+}
+
+/** One field of a structure. It cannot be written by itself. */
+function fieldEntity(field: string, binary: boolean, unit: string | undefined): Entity {
+  const template = { value_template: `{{ value_json[${JSON.stringify(field)}] }}` };
+  // A template yields truths as Python writes them.
+  if (binary) {
+    const config = { ...template, payload_on: "True", payload_off: "False" };
+    return { component: "binary_sensor", field, config };
+  }
+  return { component: "sensor", field, config: { ...template, ...unitConfig(unit, false) } };
 }
 
 function unitConfig(unit: string | undefined, writable: boolean): Record<string, unknown> {

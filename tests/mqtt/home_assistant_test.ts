@@ -1,6 +1,12 @@
 /** Home Assistant's discovery, as a broker's subscriber sees it. */
 import { assertEquals } from "@std/assert";
+import { Counters } from "../../hub/counters.ts";
+import { Hub } from "../../hub/hub.ts";
+import type { TopicDescription } from "../../hub/topic.ts";
+import { HomeAssistant } from "../../mqtt/bridge/home_assistant.ts";
+import { TopicTree } from "../../mqtt/topics.ts";
 import { eachForm, uniqueName } from "../support/each_form.ts";
+import { MemoryRecording } from "../support/memory_recording.ts";
 import { operator } from "../support/operator.ts";
 import { DevicePeer } from "../support/peer.ts";
 import { MosquittoBroker, mosquittoPub, MosquittoSub } from "./mosquitto.ts";
@@ -14,6 +20,60 @@ interface Discovery {
   availability: { topic: string }[];
   device: { name: string };
 }
+
+Deno.test("each number and truth of a structure is an entity with what Home Assistant asks of its kind", () => {
+  const hub = new Hub({ epoch: "gw.1", recorder: new MemoryRecording(), counters: new Counters() });
+  const configs = new Map<string, Record<string, unknown>>();
+  const homeAssistant = new HomeAssistant({
+    hub,
+    tree: new TopicTree("gw"),
+    prefix: "homeassistant",
+    stateTopic: ({ name }) => `tidegate/gw/${name}`,
+    publish: (topic, payload) => void configs.set(topic.split("/")[2]!, JSON.parse(payload)),
+  });
+  homeAssistant.online();
+  const describe = (name: string, more: Partial<TopicDescription>) =>
+    hub.define({ name, deliveryClass: "state", encoding: "json", writable: false, ...more });
+  const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  describe("PC/memory", {
+    encoding: "struct",
+    fields: [{ name: "used", type: "f64", unit: "B" }, { name: "swapping", type: "bool" }],
+  });
+  hub.publish(
+    describe("PC/plug", { unit: "W" }),
+    1,
+    1,
+    json({ power: 4.5, on: true, name: "lamp", at: [1] }),
+  );
+  hub.publish(describe("PC/target", { unit: "°C", writable: true }), 1, 1, json(20));
+  const shown = (id: string, ...keys: string[]) => keys.map((key) => configs.get(id)?.[key]);
+  const used = ["unit_of_measurement", "device_class", "state_class"];
+  assertEquals(shown("gw_PC_memory_used", ...used), ["B", "data_size", "measurement"]);
+  assertEquals(shown("gw_PC_plug_power", ...used), ["W", "power", "measurement"]);
+  for (const id of ["gw_PC_memory_swapping", "gw_PC_plug_on"]) {
+    assertEquals(shown(id, "payload_on", "payload_off", ...used), [
+      "True",
+      "False",
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  }
+  assertEquals(shown("gw_PC_plug_on", "default_entity_id"), ["binary_sensor.gw_pc_plug_on"]);
+  assertEquals(shown("gw_PC_target", "step", "command_topic", "state_class"), [
+    0.001,
+    "tidegate/gw/PC/target/set",
+    undefined,
+  ]);
+  assertEquals(configs.size, 5);
+  // Not named before the device that it would refer to is known.
+  assertEquals(Object.keys(configs.get("gw_PC_target")!["device"] as object), [
+    "identifiers",
+    "name",
+    "manufacturer",
+  ]);
+  homeAssistant.stop();
+});
 
 eachForm(({ form, alone }) => {
   // The messages do not depend on how the program is packed.
