@@ -1,6 +1,7 @@
 /**
  * WebSockets of npm `ws` on the sockets of `node:http`, and their broadcast groups, as transports. `ws` does the
- * handshake, takes frames apart and closes; what is sent is framed here, so that a message to many is framed once.
+ * handshake, takes most kinds of frames apart and closes; whole binary messages are taken in here, and what is sent
+ * is framed here, so that a message to many is framed once.
  *
  * @module
  */
@@ -10,6 +11,7 @@ import { LoopGroup, NOBODY } from "../transport/loop_group.ts";
 import type { Accept, BroadcastGroup, Transport } from "../transport/transport.ts";
 import { WebSocketTransport } from "../transport/websocket.ts";
 import type { WebSocketLimits } from "../transport/websocket.ts";
+import { FrameIntake } from "./frame_intake.ts";
 import type { ServerWebSocket } from "./node_websocket.ts";
 
 /** First byte of a whole message's only frame: FIN and the opcode (RFC 6455 section 5.2). */
@@ -60,7 +62,11 @@ export class NodeSocket extends WebSocketTransport {
     this.#webSocket = webSocket;
     this.#socket = socket;
     webSocket.maxMessageBytes = limits.maxMessageBytes;
-    webSocket.closing = (code, reason) => this.ended(code, reason);
+    const intake = this.#takeIn();
+    webSocket.closing = (code, reason) => {
+      intake.end();
+      this.ended(code, reason);
+    };
     webSocket.on("message", (data, isBinary) => {
       const bytes = data as Buffer; // the default of `binaryType`
       if (!isBinary) return this.receivedText(bytes.toString());
@@ -69,6 +75,20 @@ export class NodeSocket extends WebSocketTransport {
     });
     webSocket.on("error", () => {}); // what was wrong has gone to `closing`, or the connection broke and closes
     webSocket.on("close", (code, reason) => this.ended(code, reason.toString()));
+  }
+
+  /** Puts the intake before the receiver of `ws`, which listens to the connection by now. */
+  #takeIn(): FrameIntake {
+    const [receive] = this.#socket.listeners("data") as ((bytes: Buffer) => void)[];
+    if (receive === undefined) throw new Error("`ws` does not listen to the connection that it was given");
+    const intake = new FrameIntake({
+      maxMessageBytes: this.limits.maxMessageBytes,
+      message: (bytes) => this.receivedBytes(bytes),
+      other: (bytes) => receive.call(this.#socket, bytes),
+    });
+    this.#socket.on("data", (bytes: Buffer) => intake.push(bytes));
+    this.#socket.off("data", receive);
+    return intake;
   }
 
   get bufferedBytes(): number {
