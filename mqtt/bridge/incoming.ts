@@ -8,10 +8,9 @@ import { Buffer } from "node:buffer";
 import { matches, topicProblem } from "../../protocol/topics.ts";
 import { MAX_PAYLOAD_BYTES } from "../../protocol/limits.ts";
 import { PayloadError } from "../../payload/payload.ts";
-import type { Principal } from "../../hub/access.ts";
 import type { CommitListener } from "../../hub/hub.ts";
 import type { Topic, TopicDescription } from "../../hub/topic.ts";
-import { WriteRefused, type WriteResult } from "../../hub/writing.ts";
+import type { WriteResult } from "../../hub/writing.ts";
 import { definitionRefusal } from "../definitions.ts";
 import { guessEncoding, incoming, recoded } from "../payload.ts";
 import { render } from "../template.ts";
@@ -19,6 +18,7 @@ import { COMMAND_LEVEL, SET_LEVEL } from "../topics.ts";
 import type { InRule } from "./config.ts";
 import type { BridgeContext } from "./context.ts";
 import { ORIGIN_PROPERTY } from "./properties.ts";
+import { BridgeWrites } from "./writes.ts";
 
 /** Levels of a topic, device included, that can be written over a bridge: MQTT has no wildcard in the middle. */
 const WRITABLE_LEVELS = [2, 3, 4, 5, 6];
@@ -28,7 +28,7 @@ export type Respond = (topic: string, correlation: Buffer | undefined, result: W
 
 /** Takes the messages of one bridge. */
 export class Incoming {
-  readonly #principal: Principal;
+  readonly #writes: BridgeWrites;
   readonly #producer: string;
   readonly #waiting = new Map<Topic, Map<number, (error?: Error) => void>>();
   readonly #listeners = new Map<Topic, CommitListener>();
@@ -40,13 +40,7 @@ export class Incoming {
     readonly respond: Respond,
     readonly dropped: (reason: string, detail: string) => void,
   ) {
-    this.#principal = {
-      role: "operator",
-      tokenId: `bridge ${bridge}`,
-      label: `MQTT bridge ${bridge}`,
-      read: ["#"],
-      write: ["#"],
-    };
+    this.#writes = new BridgeWrites(context, bridge);
     this.#producer = `bridge ${bridge}`;
   }
 
@@ -98,7 +92,7 @@ export class Incoming {
   }
 
   #write(name: string, own: string, payload: Buffer, packet: IPublishPacket): void {
-    const { hub, writer } = this.context;
+    const { hub } = this.context;
     const topic = hub.topic(own)?.description.writable ? hub.topic(own) : hub.topic(name);
     const { responseTopic, correlationData } = packet.properties ?? {};
     const answer = (result: WriteResult) => {
@@ -107,10 +101,7 @@ export class Incoming {
     };
     if (!topic) return answer({ status: "failed", message: `no device has declared the topic ${name}` });
     try {
-      writer.write(this.#principal, topic.name, recoded(topic.description, payload)).then(answer, (error) => {
-        if (error instanceof WriteRefused) answer({ status: "failed", message: error.message });
-        else this.context.fault(`bridge ${this.bridge}`, error);
-      });
+      this.#writes.write(topic.name, recoded(topic.description, payload), answer);
     } catch (error) {
       if (!(error instanceof PayloadError)) throw error;
       answer({ status: "failed", message: error.message });

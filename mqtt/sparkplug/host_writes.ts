@@ -4,10 +4,9 @@
  *
  * @module
  */
-import type { Principal } from "../../hub/access.ts";
 import type { Topic } from "../../hub/topic.ts";
-import { WriteRefused } from "../../hub/writing.ts";
 import type { BridgeContext } from "../bridge/context.ts";
+import { BridgeWrites } from "../bridge/writes.ts";
 import { REBIRTH } from "./certificates.ts";
 import { commandValue, type MetricWrite, writtenPayload } from "./commands.ts";
 import type { Devices } from "./devices.ts";
@@ -15,21 +14,15 @@ import { decodePayload, type MetricIn } from "./payload.ts";
 
 /** Takes the commands of one edge node. */
 export class HostWrites {
-  readonly #principal: Principal;
+  readonly #writes: BridgeWrites;
 
   constructor(
-    readonly context: BridgeContext,
-    readonly bridge: string,
+    context: BridgeContext,
+    bridge: string,
     readonly devices: Devices,
     readonly dropped: (reason: string, detail: string) => void,
   ) {
-    this.#principal = {
-      role: "operator",
-      tokenId: `bridge ${bridge}`,
-      label: `MQTT bridge ${bridge}`,
-      read: ["#"],
-      write: ["#"],
-    };
+    this.#writes = new BridgeWrites(context, bridge);
   }
 
   /** Whether an NCMD asks for a rebirth; nothing else of the node can be written. */
@@ -72,16 +65,10 @@ export class HostWrites {
   #write(topic: Topic, metrics: readonly MetricWrite[]): void {
     const payload = writtenPayload(topic, metrics);
     if ("problem" in payload) return this.dropped("bad_payload", payload.problem);
-    const failed = (message: string | undefined) =>
-      this.dropped("write_refused", `${topic.name}: ${message}`);
-    this.context.writer.write(this.#principal, topic.name, payload).then(
-      ({ status, message }) => {
-        if (status === "failed" || status === "timeout") failed(message ?? status);
-      },
-      (error) => {
-        if (error instanceof WriteRefused) failed(error.message);
-        else this.context.fault(`bridge ${this.bridge}`, error);
-      },
-    );
+    this.#writes.write(topic.name, payload, ({ status, message }) => {
+      if (status === "failed" || status === "timeout") {
+        this.dropped("write_refused", `${topic.name}: ${message ?? status}`);
+      }
+    });
   }
 }
