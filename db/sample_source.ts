@@ -49,6 +49,8 @@ const value = sql.placeholder;
 
 /** Looks samples up; every method but {@link look} is to be called within one. */
 export class SampleSource {
+  /** Number of the look that is going on: within one, what was not there does not appear. */
+  looks = 0;
   #generation = 0;
   #chunks: ChunkInfo[] = [];
   #cache = new Map<number, { byTopic: ByTopic; bytes: number }>();
@@ -101,6 +103,7 @@ export class SampleSource {
   /** Runs `work` on one unchanging state of the recording. Keep it short: the file grows meanwhile. */
   look<T>(work: () => T): T {
     return snapshot(this.connection, () => {
+      this.looks++;
       this.#generation = committedGeneration(this.connection);
       this.#chunks = this.#listChunks.all({});
       return work();

@@ -30,6 +30,8 @@ export class TopicStream {
   #expecting: boolean;
   #fromUs: number;
   #chunk = 0;
+  /** The look in which no block was found behind the samples taken: in the same one the next cannot find any. */
+  #beyondBlocks = 0;
 
   constructor(readonly topic: number, start: StreamStart, private readonly maxPieceBytes: number) {
     this.#expecting = "run" in start;
@@ -92,8 +94,13 @@ export class TopicStream {
   }
 
   #nextPiece(source: SampleSource): Piece | undefined {
+    // Chunks hold a few samples of each topic, and a query for each piece would cost more than these.
+    if (this.#beyondBlocks === source.looks) return this.#fromChunks(source);
     const [block] = source.blocksAfter(this.topic, this.run, this.offset, 1);
-    if (!block) return this.#fromChunks(source);
+    if (!block) {
+      this.#beyondBlocks = source.looks;
+      return this.#fromChunks(source);
+    }
     const columns = source.unpackBlock(block.id);
     this.index = block.run === this.run ? columns.after(this.offset) : 0;
     return { run: block.run, columns: this.#part(columns) };

@@ -21,10 +21,10 @@ import { SpoolLimit } from "./spool_limit.ts";
 import { Window } from "./window.ts";
 
 /** Bytes of live events that wait in either queue; beyond, the lane goes on from the recording. */
-const MAX_QUEUE_BYTES = 2 * 1024 * 1024;
+const MAX_QUEUE_BYTES = 8 * 1024 * 1024;
 
-/** Places of the window that the recording leaves to live events: an eighth. */
-const reserve = (size: number) => size >> 3;
+/** Places of the window that the recording leaves to live events: a sixteenth. */
+const reserve = (size: number) => size >> 4;
 
 /** Largest batch that is read back at a time, in bytes. */
 const BATCH_BYTES = Math.min(65_536, MAX_MESSAGE_BYTES);

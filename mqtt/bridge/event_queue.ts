@@ -7,7 +7,7 @@ import type { BorrowedSample } from "../../hub/sample.ts";
 import type { OutgoingEvent } from "./event_lane.ts";
 
 /** What an event costs in the queue beside its payload, in bytes. */
-const ITEM_BYTES = 128;
+const ITEM_BYTES = 256;
 
 /** Taken events that may stay in front before the queue is cut, so that taking one costs nothing. */
 const MAX_TAKEN = 1_024;
