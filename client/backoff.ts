@@ -1,9 +1,8 @@
 /**
- * When to connect again, and whether to.
+ * When to connect again.
  *
  * @module
  */
-import { closeCode, shouldReconnect } from "../protocol/close_codes.ts";
 
 /** Bounds of the wait between attempts. */
 export interface Backoff {
@@ -28,13 +27,30 @@ export function backoffMs(backoff: Backoff, failures: number, random: number): n
   return bound * (0.5 + random / 2);
 }
 
-/** Whether to connect again after a connection ended with `code`; see {@link shouldReconnect}. */
-export function mayReconnect(code: number): boolean {
-  return shouldReconnect(code);
-}
+/** A session that was open for this long starts over with the shortest wait; one that was not keeps backing off. */
+export const STABLE_AFTER_MS = 5_000;
 
-/** The name of a close code for status and logs. */
-export function closeName(code: number): string {
-  if (code === 1006) return "connection_lost";
-  return closeCode(code)?.name ?? `close_${code}`;
+/** Attempts to connect in a row. */
+export class Attempts {
+  readonly #backoff: Backoff;
+  #failures = 0;
+
+  constructor(backoff: Backoff) {
+    this.#backoff = backoff;
+  }
+
+  /** Which attempt the next one is, from 1. */
+  get number(): number {
+    return this.#failures + 1;
+  }
+
+  /** An attempt or a session has failed; the wait before the next one, in milliseconds. `random` is from 0 to 1. */
+  failed(random: number): number {
+    return backoffMs(this.#backoff, ++this.#failures, random);
+  }
+
+  /** A session that was open for `openMs` is over. */
+  sessionEnded(openMs: number): void {
+    if (openMs >= STABLE_AFTER_MS) this.#failures = 0;
+  }
 }

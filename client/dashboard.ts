@@ -9,8 +9,7 @@ import { type RawLane, StateInlet } from "../protocol/state_lane.ts";
 import { matchesAny, patternProblem } from "../protocol/topics.ts";
 import { base64 } from "./base64.ts";
 import { type Backoff, DEFAULT_BACKOFF } from "./backoff.ts";
-import { dataChannelDial } from "./data_channel.ts";
-import { endpointUrl, offerUrl, PATHS, subprotocols } from "./endpoint.ts";
+import { dialFor } from "./dialing.ts";
 import { type Environment, environment, laneTimers } from "./environment.ts";
 import { ClosedError } from "./errors.ts";
 import { Incoming } from "./incoming.ts";
@@ -21,7 +20,6 @@ import { reportFault, type Status, type StatusListener } from "./status.ts";
 import { type SkippedCounts, type SubscribeOptions, Subscription } from "./subscription.ts";
 import type { Dial, Signalling } from "./transport.ts";
 import { encoderOf, type Value } from "./value.ts";
-import { webSocketDial } from "./websocket.ts";
 import { type WriteResult, Writes } from "./writes.ts";
 
 /** How a dashboard connects. */
@@ -85,7 +83,6 @@ export class Dashboard implements Disposable {
   constructor(options: DashboardOptions) {
     const env = environment(options.environment);
     this.#onError = options.onError;
-    const dial = options.dial ?? dialOf(options, env);
     this.#session = new Session({
       hello: () => options.client === undefined ? {} : { client: options.client },
       opened: (welcome) => this.#opened(welcome),
@@ -94,7 +91,7 @@ export class Dashboard implements Disposable {
       laneOpened: (lane) => this.#laneOpened(lane, env),
       lost: () => this.#lost(),
       closed: (error) => this.#closed(error),
-    }, { env, dial: () => dial, backoff: { ...DEFAULT_BACKOFF, ...options.backoff } });
+    }, { env, dial: dialFor("live", options, env), backoff: { ...DEFAULT_BACKOFF, ...options.backoff } });
     this.#writes = new Writes(env, (message) => {
       if (this.#session.open) this.#session.send(message);
       return this.#session.open;
@@ -310,12 +307,6 @@ export class Dashboard implements Disposable {
       if (matchesAny(subscription.patterns, topic)) call(() => action(subscription));
     }
   }
-}
-
-function dialOf({ url, token, signalling }: DashboardOptions, env: Environment): Dial {
-  return signalling === "http"
-    ? dataChannelDial(env, offerUrl(url, "live"), token)
-    : webSocketDial(env.WebSocket, endpointUrl(url, PATHS.live), subprotocols(token));
 }
 
 /** Runs the program's callback; its fault is reported and breaks nothing here. */

@@ -8,7 +8,6 @@ import { FRAME } from "../protocol/batch.ts";
 import { parseToDevice, type ToDevice, type Welcome } from "../protocol/control.ts";
 import type { LaneMove } from "../protocol/lane_health.ts";
 import { MAX_PAYLOAD_BYTES } from "../protocol/limits.ts";
-import { type RawLane, StateOutlet } from "../protocol/state_lane.ts";
 import { DEFAULT_BACKOFF } from "./backoff.ts";
 import { ChannelRegistry } from "./channel_registry.ts";
 import type {
@@ -22,22 +21,19 @@ import type {
 } from "./device_channel.ts";
 import type { DeviceOptions, DeviceStats } from "./device_options.ts";
 import { Downlink } from "./downlink.ts";
-import { dataChannelDial } from "./data_channel.ts";
-import { endpointUrl, offerUrl, PATHS, subprotocols } from "./endpoint.ts";
-import { type Environment, environment, laneTimers } from "./environment.ts";
+import { dialFor } from "./dialing.ts";
+import { type Environment, environment } from "./environment.ts";
 import { ClosedError, RefusedError } from "./errors.ts";
 import { EventLane } from "./event_lane.ts";
 import { KeptEvents } from "./kept_events.ts";
-import type { LaneListener } from "./lane_dialer.ts";
 import { Room } from "./room.ts";
 import { Session } from "./session.ts";
 import { StateLane } from "./state_lane.ts";
 import { reportFault, type Status, type StatusListener } from "./status.ts";
 import type { EventStorage } from "./storage.ts";
-import type { ClientTransport, Dial } from "./transport.ts";
+import type { ClientTransport } from "./transport.ts";
 import { Uplink } from "./uplink.ts";
 import { encoderOf, type Value } from "./value.ts";
-import { webSocketDial } from "./websocket.ts";
 
 export type { DeviceOptions, DeviceStats } from "./device_options.ts";
 
@@ -96,11 +92,11 @@ export class Device implements AsyncDisposable {
       text: (text) => this.#message(parseToDevice(text)),
       binary: (bytes) => this.#binary(bytes),
       beforeExchange: () => this.#uplink.flush(),
-      laneOpened: (lane) => this.#laneOpened(lane),
+      laneOpened: (lane) => this.#states.open(lane),
       lost: () => this.#lost(),
       closed: (error) => this.#closed(error),
       enrolled: (device, token) => options.onEnrolled?.(device, token),
-    }, { env, dial: this.#dial(), backoff: { ...DEFAULT_BACKOFF, ...options.backoff } });
+    }, { env, dial: dialFor("device", options, env), backoff: { ...DEFAULT_BACKOFF, ...options.backoff } });
     this.#room = new Room(env, {
       roomy: () => this.#events.roomy && (this.#uplink.free || !this.#uplink.attached),
       empty: () => this.#events.size === 0,
@@ -112,7 +108,11 @@ export class Device implements AsyncDisposable {
       (channels) => this.#session.send({ type: "advertise", channels }),
     );
     this.#uplink = new Uplink(env, options.flushMs ?? DEFAULT_FLUSH_MS, () => this.#pump());
-    this.#states = new StateLane(this.#uplink, env, toGatewayUs);
+    this.#states = new StateLane(this.#uplink, env, {
+      toGatewayUs,
+      channel: (number) => this.#registry.get(number),
+      moved: (move) => this.#moved(move),
+    });
     this.#events = new EventLane(this.#uplink, {
       bufferBytes: options.bufferBytes ?? DEFAULT_BUFFER_BYTES,
       overflow: options.overflow ?? "reject",
@@ -234,19 +234,6 @@ export class Device implements AsyncDisposable {
     return this.close();
   }
 
-  #dial(): (token: string | undefined) => Dial {
-    const { dial, url, token, signalling } = this.#options;
-    if (dial) return () => dial;
-    if (signalling === "http") {
-      const dial = dataChannelDial(this.#env, offerUrl(url, "device"), token);
-      return () => dial;
-    }
-    const endpoint = endpointUrl(url, PATHS.device);
-    const offered = subprotocols(token);
-    return (enrolled) =>
-      webSocketDial(this.#env.WebSocket, endpoint, enrolled === undefined ? offered : subprotocols(enrolled));
-  }
-
   /** Takes up what an earlier run left, then connects. Nothing is stored before. */
   async #restore(storage: EventStorage): Promise<void> {
     try {
@@ -288,24 +275,7 @@ export class Device implements AsyncDisposable {
     this.#registry.attach();
   }
 
-  #laneOpened(lane: RawLane): LaneListener {
-    const outlet: StateOutlet = new StateOutlet(lane, laneTimers(this.#env), {
-      moved: (move) => this.#moved(outlet, move),
-      doubtful: (doubtful) => this.#states.doubtful(doubtful),
-    });
-    return {
-      message: (bytes) => outlet.message(bytes),
-      closed: (cause) => {
-        const wasUp = outlet.up;
-        outlet.close();
-        if (wasUp) this.#moved(outlet, { to: "websocket", cause });
-      },
-    };
-  }
-
-  #moved(outlet: StateOutlet, move: LaneMove): void {
-    if (move.to === "webrtc") this.#states.up(outlet);
-    else this.#states.down((number) => this.#registry.get(number));
+  #moved(move: LaneMove): void {
     this.#session.moved(move);
     this.#pump();
   }

@@ -107,7 +107,7 @@ export function environment(overrides: Partial<Environment> = {}): Environment {
 }
 
 /** Time as the state lane takes it. */
-export function laneTimers(env: Environment): LaneTimers {
+export function laneTimers(env: Pick<Environment, "nowUs" | "timer">): LaneTimers {
   return {
     nowMs: () => env.nowUs() / 1_000,
     later: (task, delayMs) => env.timer(task, delayMs),

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { CLOSE } from "../protocol/close_codes.ts";
-import { closeName, mayReconnect } from "./backoff.ts";
+import { CLOSE, closeCode, shouldReconnect } from "../protocol/close_codes.ts";
 
 /** What the gateway said before it closed. */
 export interface Bye {
@@ -29,7 +28,7 @@ export function farewell({ code, reason, bye, wasOpen }: Ended): { told: string;
   const words = bye && (bye.reason ?? closeName(said));
   return {
     told: words || (reason ? `${closeName(code)}: ${reason}` : unexplained(code, wasOpen)),
-    reconnect: bye?.reconnect ?? mayReconnect(said),
+    reconnect: bye?.reconnect ?? shouldReconnect(said),
   };
 }
 
@@ -37,4 +36,10 @@ export function farewell({ code, reason, bye, wasOpen }: Ended): { told: string;
 function unexplained(code: number, wasOpen: boolean): string {
   if (code !== 1006 || wasOpen) return closeName(code);
   return "connection_failed: the gateway cannot be reached, or does not accept the token or the page's origin";
+}
+
+/** The name of a close code for status and logs. */
+function closeName(code: number): string {
+  if (code === 1006) return "connection_lost";
+  return closeCode(code)?.name ?? `close_${code}`;
 }

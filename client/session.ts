@@ -9,62 +9,24 @@ import {
   type DashboardMessage,
   type DeviceMessage,
   PROTOCOL_VERSION,
-  type ToDashboard,
-  type ToDevice,
   type Welcome,
 } from "../protocol/control.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { LaneMove } from "../protocol/lane_health.ts";
 import type { RawLane } from "../protocol/state_lane.ts";
-import { type Backoff, backoffMs } from "./backoff.ts";
+import { Attempts } from "./backoff.ts";
 import type { GatewayClock } from "./clock.ts";
 import type { Environment } from "./environment.ts";
 import { ClosedError } from "./errors.ts";
 import { type Bye, farewell } from "./farewell.ts";
 import { FIRST_EXCHANGE_INTERVAL_MS, Heartbeat } from "./heartbeat.ts";
 import { LaneDialer, type LaneListener } from "./lane_dialer.ts";
+import type { SessionOptions, SessionRole, SharedMessage } from "./session_role.ts";
 import { type Status, StatusBoard } from "./status.ts";
-import type { ClientTransport, Dial, Lane, TransportKind } from "./transport.ts";
-
-/** Messages that mean the same to devices and dashboards; the session handles them. */
-export type SharedMessage =
-  | Extract<ToDevice, { type: Extract<ToDevice["type"], ToDashboard["type"]> }>
-  | Extract<ToDevice, { type: "enrolment" | "enrolled" }>;
-
-/** What makes a session a device's or a dashboard's. */
-export interface SessionRole {
-  /** Properties of `hello` beside type, protocol and resume. */
-  hello(): Record<string, unknown>;
-  /** The session is open: the transport takes messages. */
-  opened(welcome: Welcome, transport: ClientTransport): void;
-  /** A text message: reads it, passes over what it does not know, and hands what is not the role's own to {@link Session.shared}. */
-  text(text: string): void;
-  binary(bytes: Uint8Array): void;
-  /** A clock exchange is about to be sent. Its answer confirms everything sent before: what is gathered should go now. */
-  beforeExchange?(): void;
-  /** A state lane is open beside the connection. */
-  laneOpened(lane: RawLane): LaneListener;
-  /** The connection is gone; `opened` follows if another comes. */
-  lost(): void;
-  /** No other connection comes. */
-  closed(error: ClosedError): void;
-  /** The enrolment went through; later connections present `token`. */
-  enrolled?(device: string, token: string): void;
-}
-
-/** How a session behaves. */
-export interface SessionOptions {
-  env: Environment;
-  /** Starts a connection that presents this token, or the one given to `connect` when undefined. */
-  dial(enrolledToken: string | undefined): Dial;
-  backoff: Backoff;
-}
+import type { ClientTransport, Lane, TransportKind } from "./transport.ts";
 
 /** Deadline from the start of an attempt to `welcome`, in milliseconds: more than the slowest TLS handshake over a satellite. */
 export const CONNECT_TIMEOUT_MS = 15_000;
-
-/** A session that was open for this long starts over with the shortest wait; one that was not keeps backing off. */
-export const STABLE_AFTER_MS = 5_000;
 
 /** Where a session begins. */
 const BEGINNINGS = {
@@ -89,7 +51,7 @@ export class Session {
   #welcome: Welcome | undefined;
   #resume: Resume | undefined;
   #enrolledToken: string | undefined;
-  #failures = 0;
+  readonly #attempts: Attempts;
   #openedAtUs = 0;
   #helloSent = false;
   #helloAtUs = 0;
@@ -103,6 +65,7 @@ export class Session {
     this.#role = role;
     this.#options = options;
     this.#env = options.env;
+    this.#attempts = new Attempts(options.backoff);
     this.#stopOnline = options.env.onOnline(() => {
       this.retryNow();
       this.#lanes.retryNow();
@@ -153,21 +116,7 @@ export class Session {
 
   /** Resolves when the session is open; rejects with {@link ClosedError} when it never will be. */
   opened(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let stop = () => {};
-      let settled = false;
-      const settle = (finish: () => void) => {
-        settled = true;
-        stop();
-        finish();
-      };
-      stop = this.board.watch((status) => {
-        if (settled) return;
-        if (status.state === "open") settle(resolve);
-        if (status.state === "closed") settle(() => reject(new ClosedError(status.reason)));
-      });
-      if (settled) stop();
-    });
+    return this.board.opened();
   }
 
   /** Sends a control message on the open session. */
@@ -246,7 +195,7 @@ export class Session {
 
   #connect(): void {
     this.#stopTimer();
-    this.board.set({ state: "connecting", attempt: this.#failures + 1 });
+    this.board.set({ state: "connecting", attempt: this.#attempts.number });
     if (this.ended) return;
     this.#bye = undefined;
     this.#helloSent = false;
@@ -274,9 +223,13 @@ export class Session {
     try {
       handle();
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#lost(error.close.code, `the gateway broke the protocol: ${error.message}`);
+      this.#broken(error);
     }
+  }
+
+  #broken(error: unknown): void {
+    if (!(error instanceof ProtocolError)) throw error;
+    this.#lost(error.close.code, `the gateway broke the protocol: ${error.message}`);
   }
 
   #hello(): void {
@@ -319,8 +272,7 @@ export class Session {
         try {
           listener.message(bytes);
         } catch (error) {
-          if (!(error instanceof ProtocolError)) throw error;
-          this.#lost(error.close.code, `the gateway broke the protocol: ${error.message}`);
+          this.#broken(error);
         }
       },
       closed: (cause) => listener.closed(cause),
@@ -382,14 +334,14 @@ export class Session {
     this.#heartbeat.lost();
     this.#lanes.stop(reason);
     transport?.close(code, reason);
-    if (wasOpen && this.#env.nowUs() - this.#openedAtUs >= STABLE_AFTER_MS * 1000) this.#failures = 0;
-    if (wasOpen) this.#role.lost();
+    if (!wasOpen) return;
+    this.#attempts.sessionEnded((this.#env.nowUs() - this.#openedAtUs) / 1000);
+    this.#role.lost();
   }
 
   #wait(reason: string): void {
     if (this.ended) return;
-    this.#failures++;
-    const retryInMs = backoffMs(this.#options.backoff, this.#failures, this.#env.random());
+    const retryInMs = this.#attempts.failed(this.#env.random());
     this.#schedule(() => this.#connect(), retryInMs);
     this.board.set({ state: "waiting", retryInMs, reason });
   }

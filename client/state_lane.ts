@@ -6,11 +6,26 @@
  * @module
  */
 import { MAX_STATE_PAYLOAD_BYTES } from "../protocol/limits.ts";
-import type { StateOutlet } from "../protocol/state_lane.ts";
+import type { LaneMove } from "../protocol/lane_health.ts";
+import { type RawLane, StateOutlet } from "../protocol/state_lane.ts";
 import type { StateStream } from "../protocol/state_stream.ts";
 import type { ChannelRecord, NewestValue } from "./device_channel.ts";
-import type { Environment } from "./environment.ts";
+import { type Environment, laneTimers } from "./environment.ts";
+import type { LaneListener } from "./lane_dialer.ts";
 import type { Uplink } from "./uplink.ts";
+
+/** What a {@link StateLane} needs of the runtime. */
+export type StateLaneEnvironment = Pick<Environment, "nowUs" | "afterTurn" | "timer">;
+
+/** What a {@link StateLane} needs of its device. */
+export interface StateLaneOwner {
+  /** Our clock's time in the gateway's. */
+  toGatewayUs(localUs: number): number;
+  /** The channel of this number, while there is one. */
+  channel(number: number): ChannelRecord | undefined;
+  /** Samples take another way from here on. */
+  moved(move: LaneMove): void;
+}
 
 /** Sends state samples. */
 export class StateLane {
@@ -23,18 +38,13 @@ export class StateLane {
   #pumping = false;
   #stream: StateStream | undefined;
   readonly #uplink: Uplink;
-  readonly #env: Pick<Environment, "nowUs" | "afterTurn">;
-  readonly #toGatewayUs: (localUs: number) => number;
+  readonly #env: StateLaneEnvironment;
+  readonly #owner: StateLaneOwner;
 
-  /** `toGatewayUs` turns our clock's time into the gateway's. */
-  constructor(
-    uplink: Uplink,
-    env: Pick<Environment, "nowUs" | "afterTurn">,
-    toGatewayUs: (localUs: number) => number,
-  ) {
+  constructor(uplink: Uplink, env: StateLaneEnvironment, owner: StateLaneOwner) {
     this.#uplink = uplink;
     this.#env = env;
-    this.#toGatewayUs = toGatewayUs;
+    this.#owner = owner;
   }
 
   /**
@@ -61,28 +71,50 @@ export class StateLane {
     return true;
   }
 
+  /** A lane beside the connection is open; it is used while it carries. */
+  open(lane: RawLane): LaneListener {
+    const outlet: StateOutlet = new StateOutlet(lane, laneTimers(this.#env), {
+      moved: (move) => this.#moved(outlet, move),
+      doubtful: (doubtful) => this.#doubtful(doubtful),
+    });
+    return {
+      message: (bytes) => outlet.message(bytes),
+      closed: (cause) => {
+        const wasUp = outlet.up;
+        outlet.close();
+        if (wasUp) this.#moved(outlet, { to: "websocket", cause });
+      },
+    };
+  }
+
+  #moved(outlet: StateOutlet, move: LaneMove): void {
+    if (move.to === "webrtc") this.#up(outlet);
+    else this.#down();
+    this.#owner.moved(move);
+  }
+
   /** A lane beside the connection carries from here on. */
-  up(outlet: StateOutlet): void {
+  #up(outlet: StateOutlet): void {
     this.#uplink.flush(); // what was gathered for the connection goes before
     this.#outlet = outlet;
     this.#stream = outlet.sender.stream(0);
   }
 
   /** While it is in doubt, what it has not confirmed goes over the connection too: the gateway takes a sample once. */
-  doubtful(doubtful: boolean): void {
+  #doubtful(doubtful: boolean): void {
     if (!this.#stream) return;
     this.#stream.doubling = doubtful;
     this.#sendDoubles();
   }
 
   /** It carries no more: what it has not confirmed waits for the connection. */
-  down(channel: (number: number) => ChannelRecord | undefined): void {
+  #down(): void {
     const stream = this.#stream;
     if (!stream || !this.#outlet) return;
     this.#outlet.sender.end(stream);
     this.#outlet = this.#stream = undefined;
     for (const slot of stream.unconfirmed()) {
-      const record = channel(slot.channel);
+      const record = this.#owner.channel(slot.channel);
       if (!record || record.sequence !== slot.offset) continue;
       this.#waiting.add(record);
       this.#again.add(record);
@@ -125,7 +157,7 @@ export class StateLane {
 
   #send(channel: ChannelRecord, newest: NewestValue, payload: Uint8Array, nowUs: number): void {
     newest.sentUs = nowUs;
-    const time = newest.local ? this.#toGatewayUs(newest.timeUs) : newest.timeUs;
+    const time = newest.local ? this.#owner.toGatewayUs(newest.timeUs) : newest.timeUs;
     const sequence = this.#again.delete(channel) ? channel.sequence : ++channel.sequence;
     if (this.#stream && this.#outlet && payload.length <= MAX_STATE_PAYLOAD_BYTES) {
       this.#stream.put(channel.number, sequence, Math.floor(time), payload);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ClosedError } from "./errors.ts";
 import type { TransportKind } from "./transport.ts";
 
 /** A connection's status. */
@@ -67,6 +68,25 @@ export class StatusBoard {
     this.#listeners.add(listener);
     tell(listener, this.#status);
     return () => void this.#listeners.delete(listener);
+  }
+
+  /** Resolves when the session is open; rejects with {@link ClosedError} when it never will be. */
+  opened(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let stop = () => {};
+      let settled = false;
+      const settle = (finish: () => void) => {
+        settled = true;
+        stop();
+        finish();
+      };
+      stop = this.watch((status) => {
+        if (settled) return;
+        if (status.state === "open") settle(resolve);
+        if (status.state === "closed") settle(() => reject(new ClosedError(status.reason)));
+      });
+      if (settled) stop(); // it was settled while `watch` had not returned yet
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { backoffMs, DEFAULT_BACKOFF, mayReconnect } from "../../client/backoff.ts";
+import { backoffMs, DEFAULT_BACKOFF } from "../../client/backoff.ts";
+import { shouldReconnect } from "../../protocol/close_codes.ts";
 import { GatewayClock } from "../../client/clock.ts";
 import { endpointUrl, subprotocols } from "../../client/endpoint.ts";
 import { ClosedError, connectDashboard, type Dashboard } from "../../client/mod.ts";
@@ -125,7 +126,7 @@ Deno.test("every close code of the table is honoured", async () => {
 });
 
 Deno.test("unknown close codes follow their range", () => {
-  assertEquals([1006, 1011, 1012, 4099, 4499, 4500, 4999].map(mayReconnect), [
+  assertEquals([1006, 1011, 1012, 4099, 4499, 4500, 4999].map((code) => shouldReconnect(code)), [
     true,
     true,
     true,
