@@ -23,7 +23,7 @@ import type { DeviceOptions, DeviceStats } from "./device_options.ts";
 import { Downlink } from "./downlink.ts";
 import { dialFor } from "./dialing.ts";
 import { type Environment, environment } from "./environment.ts";
-import { ClosedError, RefusedError } from "./errors.ts";
+import { asError, ClosedError, RefusedError } from "./errors.ts";
 import { EventLane } from "./event_lane.ts";
 import { KeptEvents } from "./kept_events.ts";
 import { Room } from "./room.ts";
@@ -351,7 +351,7 @@ export class Device implements AsyncDisposable {
   /** The gateway has lost what it had confirmed (another database): a new producer counts from 1. */
   #startOver(): void {
     this.#events.startOver();
-    this.#kept.startOver();
+    this.#kept.startOver().catch((error) => this.#complain(asError(error)));
     this.#session.restart("the gateway does not know this producer's events any more");
   }
 

@@ -6,7 +6,7 @@
  */
 import type { Acknowledgement } from "../protocol/ack.ts";
 import type { ChannelRecord } from "./device_channel.ts";
-import { BufferFullError, type ClosedError, DroppedError, RefusedError } from "./errors.ts";
+import { asError, BufferFullError, type ClosedError, DroppedError, RefusedError } from "./errors.ts";
 import { eventCost, type QueuedEvent } from "./event_queue.ts";
 import type { EventStorage, StoredTopic } from "./storage.ts";
 import type { Uplink } from "./uplink.ts";
@@ -234,8 +234,4 @@ export class EventLane {
     }
     this.#options.roomMade();
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -45,9 +45,13 @@ export class KeptEvents {
     return kept;
   }
 
-  /** The gateway does not know the producer's events any more: another one counts from 1. */
-  startOver(): void {
+  /**
+   * The gateway does not know the producer's events any more: another one counts from 1, from this call on.
+   *
+   * @throws what the storage throws; the other producer holds all the same.
+   */
+  async startOver(): Promise<void> {
     this.producer = this.#fresh();
-    void this.#storage?.producer(this.producer, true);
+    await this.#storage?.producer(this.producer, true);
   }
 }

@@ -16,12 +16,6 @@ import type { Recorder } from "./recording.ts";
 import type { BorrowedSample, SampleListener } from "./sample.ts";
 import { Topic, type TopicDescription } from "./topic.ts";
 
-/** Is told of topics as they appear or change. */
-export interface TopicWatcher {
-  /** A topic appeared or its description changed. */
-  defined(topic: Topic): void;
-}
-
 /** A listener that belongs to a set of patterns. */
 export interface PatternListener extends SampleListener {
   readonly patterns: PatternSet;

@@ -224,6 +224,27 @@ Deno.test("a gateway that has forgotten a producer's events gets a new producer 
   assertEquals(gateway.complaints, []);
 });
 
+Deno.test("a storage that fails to take the new producer is reported, and the events arrive all the same", async () => {
+  const errors: string[] = [];
+  const { net, gateway, device } = setUp({
+    storage: {
+      load: () => Promise.resolve(undefined),
+      producer: (_, renumber) => renumber ? Promise.reject(new Error("disk full")) : Promise.resolve(),
+      append: () => Promise.resolve(),
+      acknowledged: () => {},
+    },
+    onError: ({ message }) => errors.push(message),
+  });
+  const log = device.channel({ topic: "log", class: "event" });
+  await net.time.advance(100);
+  await Promise.all([log.publish(new Uint8Array([1])), net.time.advance(100)]);
+  gateway.disk.clear();
+  net.connection.cut();
+  const second = log.publish(new Uint8Array([2]));
+  await net.time.advance(3_000);
+  assertEquals([await second, errors], [1, ["disk full"]]);
+});
+
 Deno.test("a given producer goes on behind what the gateway has of it", async () => {
   const net = new FakeNet();
   const gateway = new FakeDeviceGateway(net);
