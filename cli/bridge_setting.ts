@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { sparkplugSchema } from "../mqtt/sparkplug/config.ts";
 import { type BridgeConfig, bridgeName, bridgeSchema } from "../mqtt/bridge/config.ts";
 
 /** Where a problem lies, such as `rules[0].topic: `. */
@@ -36,6 +37,30 @@ export function bridges() {
     }
     return known;
   });
+}
+
+/** The edge node on the embedded broker: `GROUP/NODE`, or all that can be said of one. */
+export function edgeNode() {
+  return z.unknown().transform((given, context) => {
+    const result = sparkplugSchema.safeParse(typeof given === "string" ? nodeOf(given) : given);
+    if (result.success) return result.data;
+    const [issue] = result.error.issues;
+    const message = `${place(issue?.path ?? [])}${issue?.message ?? "not valid"}`;
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  });
+}
+
+function nodeOf(text: string): unknown {
+  if (text.trimStart().startsWith("{")) {
+    try {
+      return JSON.parse(text);
+    } catch {
+      return undefined;
+    }
+  }
+  const [group, node] = text.split("/");
+  return { group, node };
 }
 
 function entriesOf(text: string): unknown {

@@ -19,7 +19,8 @@ import {
   toggle,
   topicPattern,
 } from "./setting.ts";
-import { bridges, maskBridges } from "./bridge_setting.ts";
+import { bridges, edgeNode, maskBridges } from "./bridge_setting.ts";
+import type { SparkplugConfig } from "../mqtt/sparkplug/config.ts";
 import { exactDuration, exactSize } from "./units.ts";
 
 const SECOND = 1_000;
@@ -131,6 +132,12 @@ export const configSchema = z.strictObject({
       help: "how long the session of an MQTT client that stays away is kept",
       value: "DURATION|off",
       show: showDuration,
+    }),
+    sparkplug: setting(edgeNode().optional(), {
+      help:
+        "makes the gateway a Sparkplug edge node on the embedded broker: GROUP/NODE, or an object in the config file",
+      value: "GROUP/NODE",
+      show: (value: SparkplugConfig | undefined) => value === undefined ? "off" : JSON.stringify(value),
     }),
     bridges: setting(bridges(), {
       help: "MQTT brokers to bridge to: URLs separated by commas, or objects in the config file",

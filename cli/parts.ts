@@ -6,6 +6,7 @@
  */
 import type { RtcSettings } from "../rtc/settings.ts";
 import type { BridgeConfig } from "../mqtt/bridge/config.ts";
+import type { SparkplugConfig } from "../mqtt/sparkplug/config.ts";
 import type { VerifyWorld } from "../mqtt/bridge/verify.ts";
 import type { WebSocketClass } from "./open_sockets.ts";
 
@@ -28,6 +29,8 @@ export interface MqttSettings {
   eventTopics: readonly string[];
   /** How long the session of a client that stays away is kept, in milliseconds; null lifts the limit. */
   sessionMaxAgeMs: number | null;
+  /** Makes the gateway an edge node on the embedded broker. */
+  sparkplug?: SparkplugConfig;
   /** Brokers to bridge to. */
   bridges: readonly BridgeConfig[];
 }

@@ -21,6 +21,7 @@ import type { Accept } from "../transport/transport.ts";
 import type { Core, Fault } from "./core.ts";
 import { lazily } from "./lazily.ts";
 import { log } from "./log.ts";
+import { startOwnNode } from "./own_node.ts";
 
 /** Stands for the token of clients that have none. */
 const ANONYMOUS = "anonymous";
@@ -54,6 +55,10 @@ export async function startMqtt(core: Core, settings: GatewaySettings, parts: Mq
   const tree = new TopicTree(settings.mqtt.name ?? core.store.boot.gateway);
   const broker = await startBroker(core, settings, tree, parts);
   const bridges = await startBridges(core, settings, tree, parts);
+  if (settings.mqtt.sparkplug) {
+    const context = bridgeContext(core, tree, parts.fault);
+    bridges.push(await startOwnNode(context, settings.mqtt.sparkplug, broker?.connected));
+  }
   const forgetGone = forgetRemovedDevices(core, bridges);
   return {
     ...(broker ? { url: broker.url, accept: broker.accept } : {}),
@@ -78,7 +83,8 @@ export async function startMqtt(core: Core, settings: GatewaySettings, parts: Mq
     },
     async stop() {
       clearInterval(forgetGone);
-      await Promise.all([...bridges.map((bridge) => bridge.stop()), broker?.stop()]);
+      await Promise.all(bridges.map((bridge) => bridge.stop()));
+      await broker?.stop();
     },
   };
 }
@@ -180,6 +186,7 @@ function forgetRemovedDevices({ access }: Core, bridges: readonly Outside[]): Re
 
 interface RunningBroker {
   url: string;
+  connected(connection: BrokerConnection): void;
   accept: Accept;
   clients(): number;
   sessions(): number;
@@ -234,6 +241,7 @@ async function startBroker(
   const hostname = everywhere ? "127.0.0.1" : listen.hostname;
   return {
     url: `${tls ? "mqtts" : "mqtt"}://${formatAddress({ hostname, port: listener.port })}`,
+    connected,
     accept: transportConnection(connected),
     clients: () => running?.clients ?? 0,
     sessions: () => running?.sessions ?? core.store.boot.mqttSessions.length,
@@ -276,6 +284,7 @@ function brokerContext(
     open,
     tree,
     eventTopics: mqtt.eventTopics,
+    sparkplug: mqtt.sparkplug !== undefined,
     admit: (client) => admit(core, mqtt.anonymous, client),
     seen: (device) => access.devices.seen(device),
     log: (level, message) => log[level]("{message}", { message }),

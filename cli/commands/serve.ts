@@ -74,6 +74,7 @@ export function gatewaySettings(config: Config): GatewaySettings {
       eventTopics: mqtt.eventTopics,
       sessionMaxAgeMs: mqtt.sessionMaxAge,
       bridges: mqtt.bridges,
+      ...(mqtt.sparkplug === undefined ? {} : { sparkplug: mqtt.sparkplug }),
       ...(mqtt.name === undefined ? {} : { name: mqtt.name }),
     },
   };

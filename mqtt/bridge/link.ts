@@ -4,12 +4,8 @@
  *
  * @module
  */
-import mqtt, {
-  type IClientOptions,
-  type IDisconnectPacket,
-  type IPublishPacket,
-  type MqttClient,
-} from "mqtt";
+import mqtt, { type IClientOptions, type IDisconnectPacket, type IPublishPacket, MqttClient } from "mqtt";
+import type { Duplex } from "node:stream";
 import { certificateDatesProblem } from "./certificate.ts";
 import { LibraryIds } from "./message_ids.ts";
 import { Publisher } from "./publisher.ts";
@@ -50,6 +46,8 @@ export interface LinkOptions {
   /** Read anew for each attempt, so that renewed certificates and passwords are taken up. */
   options(): Promise<IClientOptions>;
   connectTimeoutMs: number;
+  /** Opens what the connection goes over, where that is no socket. */
+  open?(): Duplex;
   /** What DISCONNECT says when the link is stopped (MQTT 5 section 3.14.2). */
   goodbye?: Partial<IDisconnectPacket>;
   /** Is told that CONNECT goes out, which not every attempt comes to. */
@@ -124,7 +122,8 @@ export class Link {
     const options = await this.#options.options();
     if (this.state.at === "stopped") return undefined;
     const over = Promise.withResolvers<string | undefined>();
-    const client = mqtt.connect({
+    const { open } = this.#options;
+    const all: IClientOptions = {
       ...options,
       manualConnect: true,
       messageIdProvider: new LibraryIds(),
@@ -133,7 +132,8 @@ export class Link {
       resubscribe: false,
       // The library's own deadline, which a dead TLS peer escapes, comes behind ours.
       connectTimeout: this.#options.connectTimeoutMs + 1_000,
-    });
+    };
+    const client = open ? new MqttClient(() => open() as MqttClient["stream"], all) : mqtt.connect(all);
     this.#client = client;
     let problem: string | undefined;
     this.#cutBecause = undefined;

@@ -11,23 +11,24 @@ import { Buffer } from "node:buffer";
 import { Readable } from "node:stream";
 import {
   Aedes,
-  type AedesPublishPacket,
   type AuthenticateError,
   type Client,
   type PublishPacket,
   type SubscribePacket,
   type Subscription,
 } from "aedes";
-import { mayRead, type Principal } from "../../hub/access.ts";
+import { mayRead } from "../../hub/access.ts";
 import type { BrokerConnection } from "./connection.ts";
-import type { BrokerContext } from "./context.ts";
+import type { BrokerContext, MqttAdmission } from "./context.ts";
 import { MqttDeviceSession, type Taken } from "./device_session.ts";
 import { FanOut } from "./fan_out.ts";
+import { forwarded } from "./forwarding.ts";
 import { Intake } from "./intake.ts";
 import { KeptSessions } from "./kept_sessions.ts";
 import { limitPackets } from "./packet_limit.ts";
 import { MqttPeer } from "./peer.ts";
 import { retainedMessages } from "./retained.ts";
+import { SparkplugTree } from "./sparkplug_tree.ts";
 import { writeTo } from "./writes.ts";
 
 /** Where a message goes that the hub has taken: nobody can subscribe here. */
@@ -63,6 +64,7 @@ export class EmbeddedBroker {
   readonly #registered = new WeakSet<Client>();
   readonly #fanOut: FanOut;
   readonly #kept: KeptSessions;
+  readonly #sparkplug: SparkplugTree | undefined;
   /** Clients that ask for a session which outlives their connection. */
   readonly #comingBack = new WeakSet<Client>();
   /** Subscriptions of the session that is being taken up again, for the library. */
@@ -73,6 +75,7 @@ export class EmbeddedBroker {
     this.#context = context;
     this.#fanOut = new FanOut(context.hub, context.tree);
     this.#kept = new KeptSessions(context);
+    this.#sparkplug = context.sparkplug ? new SparkplugTree() : undefined;
     this.#aedes = new Aedes({
       connectTimeout: CONNECT_TIMEOUT_MS,
       drainTimeout: DRAIN_TIMEOUT_MS,
@@ -89,7 +92,7 @@ export class EmbeddedBroker {
           (error) => done(error),
         );
       },
-      authorizeForward: (client, packet) => this.#forwarded(client, packet),
+      authorizeForward: (client, packet) => forwarded(this.#peers.get(client), packet, this.#sparkplug),
     });
     this.#aedes.on("client", (client) => this.#registered.add(client));
     this.#aedes.on("connackSent", (_, client) => this.#welcomed(client));
@@ -110,8 +113,7 @@ export class EmbeddedBroker {
     const broker = new EmbeddedBroker(context);
     await broker.#aedes.listen();
     const { persistence } = broker.#aedes as Aedes & { persistence: LibraryStore };
-    const { hub, tree } = context;
-    persistence.createRetainedStreamCombi = (filters) => Readable.from(retainedMessages(hub, tree, filters));
+    persistence.createRetainedStreamCombi = (filters) => Readable.from(broker.#retained(filters));
     // The library asks right after a client has been let in.
     persistence.subscriptionsByClient = () => Promise.resolve(broker.#restored.splice(0));
     return broker;
@@ -157,12 +159,10 @@ export class EmbeddedBroker {
   ): void {
     const connection = this.#connections.get(client);
     if (!connection) return done(refusal(RETURN_CODE.unavailable, "the connection is gone"), false);
-    const admission = this.#context.admit({
-      id: client.id,
-      user,
-      password: password?.toString("utf8"),
-      remote: connection.remote,
-    });
+    const { remote } = connection;
+    const admission: MqttAdmission = connection.principal
+      ? { ok: true, principal: connection.principal }
+      : this.#context.admit({ id: client.id, user, password: password?.toString("utf8"), remote });
     if (!admission.ok) {
       this.#context.counters.add("mqtt_broker", admission.because === "wrong" ? "refused" : "rate_limited");
       this.#context.log("warn", `MQTT client ${connection.remote} was refused: ${admission.message}`);
@@ -181,7 +181,8 @@ export class EmbeddedBroker {
     connection.stream.once("close", stopRevoked);
     this.#peers.set(client, peer);
     new Intake(client, connection, {
-      take: (packet, settled) => this.#take(peer, packet.topic, packet.payload, packet.qos, settled),
+      take: ({ topic, payload, qos }, settled) =>
+        !this.#sparkplug?.carries(peer.principal, topic) && this.#take(peer, topic, payload, qos, settled),
       acknowledged: (id) => peer.kept?.acknowledged(id) ?? false,
       subscribes: (packet) => this.#subscribes(client, packet),
       write: (answer) => peer.backlog.write(answer),
@@ -223,6 +224,10 @@ export class EmbeddedBroker {
     const peer = client ? this.#peers.get(client) : undefined;
     if (!client || !peer) return done(new Error("the client is gone"));
     const { topic } = packet;
+    if (this.#sparkplug?.carries(peer.principal, topic)) {
+      this.#sparkplug.pass(packet);
+      return done();
+    }
     packet.topic = TAKEN;
     packet.retain = false;
     this.#take(peer, topic, packet.payload, packet.qos, done);
@@ -285,6 +290,7 @@ export class EmbeddedBroker {
   async #maySubscribe(client: Client, { topic: filter, qos }: Subscription): Promise<boolean> {
     const peer = this.#peers.get(client);
     if (!peer) return false;
+    if (this.#sparkplug?.covers(filter) && !this.#sparkplug.mayRead(peer.principal)) return false;
     const pattern = peer.tree.patternOf(filter);
     const may = pattern === undefined || /[+#]/.test(pattern) || mayRead(peer.principal, pattern);
     if (!may || !peer.kept || await peer.kept.subscribe(filter, qos)) return may;
@@ -326,16 +332,9 @@ export class EmbeddedBroker {
     this.#context.log("debug", `MQTT client ${remote}: ${error.message}`);
   }
 
-  /**
-   * What aedes is about to hand to a client: retained values, which everyone gets as far as it may read, and what was
-   * written for the client. Its own topics, and {@link TAKEN}, are for nobody.
-   */
-  #forwarded(client: Client, packet: AedesPublishPacket): AedesPublishPacket | null {
-    if (packet.topic.startsWith("$")) return null;
-    if (this.#context.tree.inward(packet.topic).kind === "foreign") return packet;
-    const name = packet.topic.slice(this.#context.tree.prefix.length);
-    const principal: Principal | undefined = this.#peers.get(client)?.principal;
-    return principal && mayRead(principal, name) ? packet : null;
+  *#retained(filters: readonly string[]): Generator<object> {
+    yield* retainedMessages(this.#context.hub, this.#context.tree, filters);
+    if (this.#sparkplug) yield* this.#sparkplug.retained(filters);
   }
 }
 

@@ -4,8 +4,9 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { Duplex } from "node:stream";
+import { Duplex, duplexPair } from "node:stream";
 import type { Socket } from "node:net";
+import type { Principal } from "../../hub/access.ts";
 import { CLOSE } from "../../protocol/close_codes.ts";
 import type { Accept, Traffic } from "../../transport/transport.ts";
 
@@ -13,6 +14,8 @@ import type { Accept, Traffic } from "../../transport/transport.ts";
 export interface BrokerConnection {
   readonly stream: Duplex;
   readonly remote: string;
+  /** Who it is, where that needs no proof: a part of the gateway itself. */
+  readonly principal?: Principal;
   /** Bytes each way; messages are counted by the broker. */
   traffic(): Pick<Traffic, "bytesIn" | "bytesOut">;
 }
@@ -41,6 +44,13 @@ export function socketConnection(socket: Socket): BrokerConnection {
     remote: `${host}:${socket.remotePort ?? 0}`,
     traffic: () => ({ bytesIn: socket.bytesRead, bytesOut: socket.bytesWritten }),
   };
+}
+
+/** A connection within the gateway, and its other end. */
+export function ownConnection(principal: Principal): { connection: BrokerConnection; end: Duplex } {
+  const [end, stream] = duplexPair();
+  const traffic = () => ({ bytesIn: 0, bytesOut: 0 });
+  return { connection: { stream: readingWhole(stream), remote: "the gateway", principal, traffic }, end };
 }
 
 /** A transport with more than this waiting takes nothing more for now, in bytes. */

@@ -100,6 +100,8 @@ export interface BrokerContext {
   tree: TopicTree;
   /** Patterns of topics whose messages at QoS 1 and 2 are events: acknowledged once they are on disk. */
   eventTopics: readonly string[];
+  /** Whether Sparkplug's topics go from client to client. */
+  sparkplug: boolean;
   /** Decides on a client; the token is the password, a device's user name its name. */
   admit(
     client: { id: string; user: string | undefined; password: string | undefined; remote: string },

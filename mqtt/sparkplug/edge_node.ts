@@ -9,6 +9,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import type { Duplex } from "node:stream";
 import type { IClientOptions, IPublishPacket, MqttClient } from "mqtt";
 import { PatternSet } from "../../hub/pattern.ts";
 import { PayloadError } from "../../payload/payload.ts";
@@ -65,7 +66,8 @@ export class EdgeNode {
   #phase: Phase = { at: "away" };
   #statesSent = 0;
 
-  constructor(context: BridgeContext, config: BridgeConfig, sparkplug: SparkplugConfig) {
+  /** @param open Opens what each connection goes over, where that is no socket. */
+  constructor(context: BridgeContext, config: BridgeConfig, sparkplug: SparkplugConfig, open?: () => Duplex) {
     this.#context = context;
     this.#config = config;
     this.name = `${bridgeName(config)} sparkplug`;
@@ -94,6 +96,7 @@ export class EdgeNode {
     this.#link = new Link({
       options: () => this.#options(),
       connectTimeoutMs: config.connectTimeoutS * 1_000,
+      ...(open ? { open } : {}),
       ...(config.version === 5 ? { goodbye: { reasonCode: DISCONNECT_WITH_WILL } } : {}),
       connecting: () => this.#bdSeq.sent(),
       online: (connected) => this.#online(connected),

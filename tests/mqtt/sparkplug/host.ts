@@ -52,17 +52,18 @@ export class SparkplugHost {
   #changed = Promise.withResolvers<void>();
   #subscribed = 0;
 
-  private constructor(readonly port: number) {}
+  private constructor(readonly port: number, readonly password: string | undefined) {}
 
-  /** Resolves once the broker has confirmed the subscription. */
-  static async start(port: number): Promise<SparkplugHost> {
-    const host = new SparkplugHost(port);
+  /** Resolves once the broker has confirmed the subscription. With a password it is the embedded one, of MQTT 3.1.1. */
+  static async start(port: number, password?: string): Promise<SparkplugHost> {
+    const host = new SparkplugHost(port, password);
     await host.#listen();
     return host;
   }
 
   async #listen(): Promise<void> {
-    const login = ["-h", "127.0.0.1", "-p", String(this.port), "-V", "5", "--retain-as-published", "-d"];
+    const version = this.password === undefined ? ["-V", "5", "--retain-as-published"] : [];
+    const login = [...this.#login(), ...version, "-d"];
     const sub = new Deno.Command("stdbuf", {
       args: ["-oL", "mosquitto_sub", ...login, "-q", "2", "-t", "spBv1.0/#", "-F", "%t %q %r %x"],
       stdin: "null",
@@ -151,9 +152,20 @@ export class SparkplugHost {
     await this.#pub(["-t", topic], encoded.stdout);
   }
 
+  #login(): string[] {
+    const { port, password } = this;
+    return [
+      "-h",
+      "127.0.0.1",
+      "-p",
+      String(port),
+      ...(password === undefined ? [] : ["-u", "host", "-P", password]),
+    ];
+  }
+
   async #pub(args: string[], payload: Uint8Array): Promise<void> {
     const child = new Deno.Command("mosquitto_pub", {
-      args: ["-h", "127.0.0.1", "-p", String(this.port), ...args, "-s"],
+      args: [...this.#login(), ...args, "-s"],
       stdin: "piped",
     }).spawn();
     const writer = child.stdin.getWriter();
