@@ -1,6 +1,7 @@
 /** The state lane on a link that carries less than it is offered, and on links that carry more. */
 import { assert, assertEquals } from "@std/assert";
 import { BatchReader } from "../../protocol/batch.ts";
+import { encodeConfirmation } from "../../protocol/state_frame.ts";
 import { StateReceiver } from "../../protocol/state_receiver.ts";
 import { StateSender } from "../../protocol/state_sender.ts";
 
@@ -124,4 +125,19 @@ Deno.test("a lane on a fast network is not held up by its own guesses", () => {
   const { p99, samples } = stream(lan, 200, 200, 25);
   assertEquals(samples.conflated, 0);
   assert(p99 <= 53, `p99 ${p99} ms`);
+});
+
+Deno.test("a lane that takes no more while the round trip grows is a full link, whoever holds its messages back", () => {
+  const sender = new StateSender();
+  const stream = sender.stream(7);
+  const confirm = (highest: number, ms: number) =>
+    sender.confirmed(encodeConfirmation({ highest, heldUs: 0, map: new Uint8Array(0) }), ms);
+  assert(sender.next(0), "the first message is a heartbeat");
+  confirm(1, 30);
+  for (let topic = 1; topic <= 100; topic++) stream.put(topic, 1, 30_000, new Uint8Array(200));
+  assert(sender.next(30));
+  confirm(2, 130); // 70 ms longer than the first
+  sender.held(130);
+  const { bytes } = sender.flow;
+  assert(bytes < 4_000, `${bytes} bytes are still let be under way`);
 });
