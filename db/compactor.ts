@@ -32,8 +32,8 @@ export const SMALL_BYTES = BLOCK_BYTES / 2;
 /** With more changes of session than this within one go, a block holds samples of several sessions. */
 const MAX_SESSION_CUTS = 4;
 
-/** Work done before others get a turn, in milliseconds. */
-export const STEP_MS = 4;
+/** Work done before others get a turn, in milliseconds: an event's commit may wait for as long. */
+export const STEP_MS = 1;
 
 /** What a row of `blocks` says beside its key. */
 export type NewBlock = Omit<typeof blocks.$inferInsert, "id">;
@@ -199,6 +199,7 @@ export function* compact(connection: Connection, maxBytes: number, workspace: Wo
   const groups: Groups = new Map();
   const done: number[] = [];
   let taken = 0;
+  let until = performance.now() + STEP_MS;
   for (const { id, rawBytes } of listed) {
     if (done.length > 0 && taken + rawBytes > maxBytes) break;
     const chunk = db.select().from(chunks).where(eq(chunks.id, id)).get();
@@ -209,7 +210,9 @@ export function* compact(connection: Connection, maxBytes: number, workspace: Wo
     release(bytes);
     taken += rawBytes;
     done.push(id);
+    if (performance.now() < until) continue; // events make chunks of a few hundred bytes
     yield;
+    until = performance.now() + STEP_MS;
   }
   const last = done.at(-1);
   if (last === undefined) return;

@@ -10,6 +10,7 @@ import { ChunkReader, ChunkWriter } from "./chunk.ts";
 import type { CommitQueue } from "./commits.ts";
 import type { ProducerPosition } from "./messages.ts";
 import { Producers } from "./producers.ts";
+import { release } from "./release.ts";
 
 /** A chunk is handed over when it is this full: large enough to compress well and to make commits rare. */
 export const CHUNK_BYTES = 262_144;
@@ -18,13 +19,26 @@ export const CHUNK_BYTES = 262_144;
 const STATE_DELAY_MS = 1_000;
 
 /** Least time between the commits of events, in milliseconds; the first after a pause is committed at once. */
-const EVENT_INTERVAL_MS = 10;
+const EVENT_INTERVAL_MS = 5;
 
 /** Buffers kept for the next chunks. */
 const SPARE_BUFFERS = 8;
 
-/** Only full chunks are handed over while this many are under way: what is gathered meanwhile goes together. */
+/** Only full chunks are handed over while this many of a lane are under way: what is gathered meanwhile goes together. */
 const MAX_PARTIAL_UNDER_WAY = 1;
+
+/**
+ * What is gathered for one commit. Topics of state and of events have a lane each, so that an event's commit is a
+ * few hundred bytes and does not wait until the state samples beside it are packed.
+ */
+class Lane {
+  chunk: ChunkWriter | undefined;
+  /** Chunks sent and not committed yet. */
+  underWay = 0;
+  timer: ReturnType<typeof setTimeout> | undefined;
+  lastEventSendMs = -Infinity;
+  sendQueued = false;
+}
 
 /** Why samples were not recorded. */
 export type RecorderDrop = "queue_full" | "write_error" | "refused";
@@ -34,13 +48,12 @@ export class ChunkRecorder implements Recorder {
   readonly drops: Record<RecorderDrop, number> = { queue_full: 0, write_error: 0, refused: 0 };
   #failing = false;
   #failed = Promise.withResolvers<void>();
-  #chunk: ChunkWriter | undefined;
+  readonly #states = new Lane();
+  readonly #events = new Lane();
   #spare: ArrayBuffer[] = [];
-  #underWay = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #lastEventSendMs = -Infinity;
-  #sendQueued = false;
   #topics = new Map<number, Topic>();
+  /** Ids of topics whose samples go by the lane of events. */
+  readonly #eventTopics = new Set<number>();
   /** What is on disk. */
   readonly #committedSequences = new Producers();
   /** What was taken in this run, on disk or on its way. */
@@ -50,7 +63,7 @@ export class ChunkRecorder implements Recorder {
   #closed = false;
   readonly #maxChunks: number;
 
-  /** `maxQueuedBytes` bounds the open chunk and those under way to the writer together. */
+  /** `maxQueuedBytes` bounds the open chunks and those under way to the writer together. */
   constructor(
     private readonly commits: CommitQueue,
     producers: ProducerPosition[],
@@ -63,9 +76,11 @@ export class ChunkRecorder implements Recorder {
     }
   }
 
-  /** Bytes in the open chunk and in those under way. */
+  /** Bytes in the open chunks and in those under way. */
   get queuedBytes(): number {
-    return this.#underWay * CHUNK_BYTES + (this.#chunk?.length ?? 0);
+    const { chunk: states, underWay } = this.#states;
+    const { chunk: events, underWay: more } = this.#events;
+    return (underWay + more) * CHUNK_BYTES + (states?.length ?? 0) + (events?.length ?? 0);
   }
 
   /** Set while the disk refuses: events are then turned away at once. */
@@ -85,28 +100,45 @@ export class ChunkRecorder implements Recorder {
   }
 
   define(topic: Topic): void {
+    this.#placeInLane(topic);
     this.#topics.set(topic.id, topic);
     this.commits.push({ kind: "topic", id: topic.id, description: topic.description });
   }
 
+  /** Samples of a topic stay in the order of their offsets: what changes lanes goes behind all that is gathered. */
+  #placeInLane({ id, description }: Topic): void {
+    const isEvent = description.deliveryClass === "event";
+    if (isEvent === this.#eventTopics.has(id)) return;
+    if (this.#topics.has(id)) this.#sendAll();
+    if (isEvent) this.#eventTopics.add(id);
+    else this.#eventTopics.delete(id);
+  }
+
+  /** By the topic's class, not the sample's: a sender may still go by the class of before. */
+  #laneOf(topic: Topic): Lane {
+    return topic.description.deliveryClass === "event" ? this.#events : this.#states;
+  }
+
   state(sample: BorrowedSample): boolean {
-    const chunk = this.#chunk;
+    const lane = this.#laneOf(sample.topic);
+    const chunk = lane.chunk;
     if (chunk !== undefined && chunk.state(sample)) return true;
-    const next = this.#nextChunk();
+    const next = this.#nextChunk(lane);
     return next === undefined ? this.#dropped() : next.state(sample);
   }
 
   event(sample: BorrowedSample, producer: string, sequence: number): boolean {
     if (this.failing) return this.#dropped();
-    if (!this.#chunk?.event(sample, producer, sequence)) {
-      const next = this.#nextChunk();
+    const lane = this.#laneOf(sample.topic);
+    if (!lane.chunk?.event(sample, producer, sequence)) {
+      const next = this.#nextChunk(lane);
       if (next === undefined) return this.#dropped();
       next.event(sample, producer, sequence);
     }
     // A topic of an earlier run is taken up again without being defined anew.
     if (!this.#topics.has(sample.topic.id)) this.#topics.set(sample.topic.id, sample.topic);
     this.#accepted.put(sample.topic.id, producer, sequence);
-    this.#wantEventSend();
+    this.#wantEventSend(lane);
     return true;
   }
 
@@ -119,7 +151,7 @@ export class ChunkRecorder implements Recorder {
   }
 
   async flush(): Promise<void> {
-    this.#send();
+    this.#sendAll();
     await Promise.all([this.#lastSent, this.commits.settled()]);
   }
 
@@ -130,9 +162,9 @@ export class ChunkRecorder implements Recorder {
 
   /** Hands over what is there and takes nothing more. */
   close(): void {
-    this.#send();
+    this.#sendAll();
     this.#closed = true;
-    clearTimeout(this.#timer);
+    for (const lane of [this.#states, this.#events]) clearTimeout(lane.timer);
   }
 
   #dropped(): false {
@@ -140,44 +172,56 @@ export class ChunkRecorder implements Recorder {
     return false;
   }
 
-  /** Hands over the open chunk, if any, and opens another unless too many are under way. */
-  #nextChunk(): ChunkWriter | undefined {
-    this.#send();
-    if (this.#closed || this.#underWay >= this.#maxChunks - 1) return undefined;
-    this.#chunk = new ChunkWriter(new Uint8Array(this.#spare.pop() ?? new ArrayBuffer(CHUNK_BYTES)));
-    this.#arm(STATE_DELAY_MS);
-    return this.#chunk;
+  /** Hands over the lane's open chunk, if any, and opens another unless too many are open or under way. */
+  #nextChunk(lane: Lane): ChunkWriter | undefined {
+    this.#send(lane);
+    if (this.#closed || this.#chunks + 1 >= this.#maxChunks) return undefined;
+    lane.chunk = new ChunkWriter(new Uint8Array(this.#spare.pop() ?? new ArrayBuffer(CHUNK_BYTES)));
+    this.#arm(lane, STATE_DELAY_MS);
+    return lane.chunk;
   }
 
-  #arm(delayMs: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#sendPartial(), delayMs);
+  /** Chunks open or under way. */
+  get #chunks(): number {
+    const { chunk: states, underWay } = this.#states;
+    const { chunk: events, underWay: more } = this.#events;
+    return underWay + more + (states ? 1 : 0) + (events ? 1 : 0);
+  }
+
+  #arm(lane: Lane, delayMs: number): void {
+    clearTimeout(lane.timer);
+    lane.timer = setTimeout(() => this.#sendPartial(lane), delayMs);
   }
 
   /** Sends events at once after a pause, but behind the samples of the same message; else at most every few ms. */
-  #wantEventSend(): void {
-    if (this.#sendQueued) return;
-    this.#sendQueued = true;
-    const wait = this.#lastEventSendMs + EVENT_INTERVAL_MS - performance.now();
-    if (wait <= 0) queueMicrotask(() => this.#sendPartial());
-    else this.#arm(wait);
+  #wantEventSend(lane: Lane): void {
+    if (lane.sendQueued) return;
+    lane.sendQueued = true;
+    const wait = lane.lastEventSendMs + EVENT_INTERVAL_MS - performance.now();
+    if (wait <= 0) queueMicrotask(() => this.#sendPartial(lane));
+    else this.#arm(lane, wait);
   }
 
-  #sendPartial(): void {
-    if (this.#chunk && this.#underWay < MAX_PARTIAL_UNDER_WAY) this.#send();
-    else if (this.#chunk) this.#arm(EVENT_INTERVAL_MS);
+  #sendPartial(lane: Lane): void {
+    if (lane.chunk && lane.underWay < MAX_PARTIAL_UNDER_WAY) this.#send(lane);
+    else if (lane.chunk) this.#arm(lane, EVENT_INTERVAL_MS);
   }
 
-  #send(): void {
-    const chunk = this.#chunk;
+  #sendAll(): void {
+    this.#send(this.#states);
+    this.#send(this.#events);
+  }
+
+  #send(lane: Lane): void {
+    const chunk = lane.chunk;
     if (chunk === undefined || chunk.count === 0) return;
-    this.#chunk = undefined;
-    clearTimeout(this.#timer);
+    lane.chunk = undefined;
+    clearTimeout(lane.timer);
     if (chunk.events > 0) {
-      this.#lastEventSendMs = performance.now();
-      this.#sendQueued = false;
+      lane.lastEventSendMs = performance.now();
+      lane.sendQueued = false;
     }
-    this.#underWay++;
+    lane.underWay++;
     const { length, count, events, minUs, maxUs } = chunk;
     this.#lastSent = this.commits.send({
       buffer: chunk.bytes.buffer,
@@ -187,25 +231,30 @@ export class ChunkRecorder implements Recorder {
       minUs,
       maxUs,
     })
-      .then((buffer) => this.#committed(buffer, length, events), (error) => this.#refused(error, count));
+      .then(
+        (buffer) => this.#committed(lane, buffer, length, events),
+        (error) => this.#refused(lane, error, count),
+      );
   }
 
-  #committed(buffer: ArrayBuffer | undefined, length: number, events: number): void {
-    this.#underWay--;
+  #committed(lane: Lane, buffer: ArrayBuffer | undefined, length: number, events: number): void {
+    lane.underWay--;
     if (!buffer) return;
-    if (events > 0) this.#tell(new Uint8Array(buffer, 0, length));
+    const bytes = new Uint8Array(buffer);
+    if (events > 0) this.#tell(bytes.subarray(0, length));
     if (this.#spare.length < SPARE_BUFFERS) this.#spare.push(buffer);
-    if (this.#sendQueued && this.#chunk) this.#wantSendAgain();
+    else release(bytes);
+    if (lane.sendQueued && lane.chunk) this.#wantSendAgain(lane);
   }
 
   /** Events that gathered during a slow commit go as soon as the interval allows. */
-  #wantSendAgain(): void {
-    this.#sendQueued = false;
-    this.#wantEventSend();
+  #wantSendAgain(lane: Lane): void {
+    lane.sendQueued = false;
+    this.#wantEventSend(lane);
   }
 
-  #refused(error: unknown, samples: number): void {
-    this.#underWay--;
+  #refused(lane: Lane, error: unknown, samples: number): void {
+    lane.underWay--;
     this.drops.refused += samples;
     this.log(`${samples} samples were not recorded: ${(error as Error).message}`);
   }
