@@ -5,6 +5,7 @@
  * @module
  */
 import { type Form, shippedForms } from "../support/forms.ts";
+import { packedAlike } from "../support/each_form.ts";
 import { GatewayProcess } from "../support/gateway_process.ts";
 import type { DevicePeer } from "../support/peer.ts";
 import { assertComplete, bridges, eventDevice, numbersIn, sendEvents } from "./event_device.ts";
@@ -46,7 +47,7 @@ await using broker = await MosquittoBroker.start([
 await using stack = new AsyncDisposableStack();
 const url = `mqtt://127.0.0.1:${broker.port}`;
 const sides: { form: Form; level: string; gateway: GatewayProcess; device: DevicePeer }[] = [];
-for (const form of shippedForms().filter(({ name }) => name.endsWith("source"))) {
+for (const form of shippedForms().filter((form) => !packedAlike(form))) {
   const level = form.name.split(",")[0]!.toLowerCase();
   const bridge = { url, keepaliveS: KEEPALIVE_S, connectTimeoutS: 2, clientId: level };
   const gateway = stack.use(

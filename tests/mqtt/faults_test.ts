@@ -1,6 +1,6 @@
 /** Bridges over every way to a broker, and brokers that fail in every way: events in are events out. */
 import { assert, assertEquals } from "@std/assert";
-import { eachForm, uniqueName } from "../support/each_form.ts";
+import { eachForm, packedAlike, uniqueName } from "../support/each_form.ts";
 import { request } from "../support/operator.ts";
 import { Authority } from "./certificates.ts";
 import { assertComplete, bridges, eventDevice, INDEPENDENT, numbersIn, sendEvents } from "./event_device.ts";
@@ -16,7 +16,7 @@ const SLOW_MS = 250;
 
 eachForm(({ form, alone }) => {
   // Brokers do not see how the program is packed.
-  if (!form.name.includes("source")) return;
+  if (packedAlike(form)) return;
 
   alone("events at QoS 2 arrive across a restart of the broker", async (start) => {
     await using broker = await MosquittoBroker.start(DURABLE);

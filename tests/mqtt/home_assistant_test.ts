@@ -5,7 +5,7 @@ import { Hub } from "../../hub/hub.ts";
 import type { TopicDescription } from "../../hub/topic.ts";
 import { HomeAssistant } from "../../mqtt/bridge/home_assistant.ts";
 import { TopicTree } from "../../mqtt/topics.ts";
-import { eachForm, uniqueName } from "../support/each_form.ts";
+import { eachForm, packedAlike, uniqueName } from "../support/each_form.ts";
 import { MemoryRecording } from "../support/memory_recording.ts";
 import { operator } from "../support/operator.ts";
 import { DevicePeer } from "../support/peer.ts";
@@ -77,7 +77,7 @@ Deno.test("each number and truth of a structure is an entity with what Home Assi
 
 eachForm(({ form, alone }) => {
   // The messages do not depend on how the program is packed.
-  if (!form.name.includes("source")) return;
+  if (packedAlike(form)) return;
 
   alone(
     "numbers, switches and writable values appear, again when asked, and go with their device",

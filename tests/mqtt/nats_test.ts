@@ -1,6 +1,6 @@
 /** The bridge to nats-server's MQTT, a second broker made by others. */
 import { assertEquals } from "@std/assert";
-import { eachForm, uniqueName } from "../support/each_form.ts";
+import { eachForm, packedAlike, uniqueName } from "../support/each_form.ts";
 import { operator } from "../support/operator.ts";
 import { DevicePeer } from "../support/peer.ts";
 import { freePort } from "./free_port.ts";
@@ -55,7 +55,7 @@ class NatsBroker {
 
 eachForm(({ form, alone }) => {
   // Brokers do not see how the program is packed.
-  if (!form.name.includes("source")) return;
+  if (packedAlike(form)) return;
 
   alone("a persistent session on nats-server gets every event across its restart", async (start) => {
     await using broker = await NatsBroker.start();

@@ -61,6 +61,14 @@ export function eachForm(define: (tests: FormTests) => void): void {
   }
 }
 
+/**
+ * Whether a form is left out by suites that do not see how the program is packed, which run from source unless
+ * `TIDEGATE_FORMS` asks for others.
+ */
+export function packedAlike(form: Form): boolean {
+  return !form.name.endsWith("source") && Deno.env.get("TIDEGATE_FORMS") === undefined;
+}
+
 let names = 0;
 
 /** A device name that no other test of this process uses. */
