@@ -49,7 +49,8 @@ export class Advertising implements DownlinkTarget {
   readonly #parts: AdvertisingParts;
   /** A topic has one channel at a time. */
   readonly #numbers = new Map<Topic, number>();
-  readonly #writer = new BatchWriter({ maxBytes: MAX_MESSAGE_BYTES });
+  /** Made when something goes down, which to most devices nothing ever does. */
+  #writer: BatchWriter | undefined;
 
   constructor(parts: AdvertisingParts) {
     this.#parts = parts;
@@ -80,8 +81,9 @@ export class Advertising implements DownlinkTarget {
   deliver(topic: Topic, offset: number, timeUs: number, payload: Uint8Array): void {
     const number = this.#numbers.get(topic);
     if (number === undefined) return;
-    this.#writer.add(number, offset, timeUs, payload);
-    this.#parts.transmit(this.#writer.takeBorrowed());
+    const writer = this.#writer ??= new BatchWriter({ maxBytes: MAX_MESSAGE_BYTES });
+    writer.add(number, offset, timeUs, payload);
+    this.#parts.transmit(writer.takeBorrowed());
   }
 
   /**

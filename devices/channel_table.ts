@@ -28,13 +28,14 @@ const INDEXED = 256;
 
 /** The channels of one session. */
 export class ChannelTable {
-  #indexed: (DeviceChannel | undefined)[] = new Array(INDEXED);
-  #others = new Map<number, DeviceChannel>();
+  /** As long as the highest number needs: most devices have a few low ones, and an idle one pays for each place. */
+  #indexed: (DeviceChannel | undefined)[] = [];
+  #others: Map<number, DeviceChannel> | undefined;
   #count = 0;
 
   /** The channel with this number, if it was advertised. */
   get(number: number): DeviceChannel | undefined {
-    return number < INDEXED ? this.#indexed[number] : this.#others.get(number);
+    return number < INDEXED ? this.#indexed[number] : this.#others?.get(number);
   }
 
   /**
@@ -50,14 +51,14 @@ export class ChannelTable {
       );
     }
     if (channel.number < INDEXED) this.#indexed[channel.number] = channel;
-    else this.#others.set(channel.number, channel);
+    else (this.#others ??= new Map()).set(channel.number, channel);
   }
 
   /** Takes a channel away; its topic stays. */
   delete(number: number): boolean {
     if (!this.get(number)) return false;
     if (number < INDEXED) this.#indexed[number] = undefined;
-    else this.#others.delete(number);
+    else this.#others?.delete(number);
     this.#count--;
     return true;
   }
@@ -65,7 +66,7 @@ export class ChannelTable {
   /** All channels. */
   *[Symbol.iterator](): Generator<DeviceChannel> {
     for (const channel of this.#indexed) if (channel) yield channel;
-    yield* this.#others.values();
+    if (this.#others) yield* this.#others.values();
   }
 }
 

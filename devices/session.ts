@@ -40,8 +40,8 @@ interface OpenSession {
   advertising: Advertising;
 }
 
-/** How often the gateway asks for a device's clock, in milliseconds. */
-const CLOCK_EVERY_MS = 10_000;
+/** The gateway asks for a device's clock each time its totals went on record so often: every 10 s. */
+const TOTALS_PER_CLOCK = 5;
 
 /** One device on one connection. */
 export class DeviceSession implements LiveDevice {
@@ -54,8 +54,8 @@ export class DeviceSession implements LiveDevice {
   readonly #clockSync = new ClockSync();
   /** What its state samples come over. */
   #way: TransportKind;
-  #clockTimer: ReturnType<typeof setInterval> | undefined;
-  #totalsTimer: ReturnType<typeof setInterval> | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #ticks = 0;
 
   /** @param principal Who the token says it is; undefined for a device that has none yet and may ask to be enrolled. */
   constructor(
@@ -182,8 +182,12 @@ export class DeviceSession implements LiveDevice {
     // A former session of this device that waits to be taken up will not be: this one has its name now.
     context.resumption.release(letGo, ({ own }) => own.device === device);
     this.#askClock();
-    this.#clockTimer = setInterval(() => this.#askClock(), CLOCK_EVERY_MS);
-    this.#totalsTimer = setInterval(() => session.refresh(open.lane.traffic), TOTALS_EVERY_MS);
+    this.#timer = setInterval(() => this.#tick(open), TOTALS_EVERY_MS);
+  }
+
+  #tick({ session, lane }: OpenSession): void {
+    session.refresh(lane.traffic);
+    if (++this.#ticks % TOTALS_PER_CLOCK === 0) this.#askClock();
   }
 
   #parts(
@@ -267,8 +271,7 @@ export class DeviceSession implements LiveDevice {
   #over(ending: Ending): void {
     const stage = this.#stage;
     this.#stage = { at: "closed" };
-    clearInterval(this.#clockTimer);
-    clearInterval(this.#totalsTimer);
+    clearInterval(this.#timer);
     if (stage.at === "enrolling") stage.ticket.withdraw();
     if (stage.at !== "open") return;
     const { session, own, lane, uplink, advertising } = stage.open;

@@ -48,8 +48,9 @@ export interface UplinkParts {
 export class Uplink {
   readonly #parts: UplinkParts;
   #unackedBytes = 0;
-  #eventTopics = new Map<Topic, CommitListener>();
-  #toAck = new Set<DeviceChannel>();
+  /** Who is told of the commits on each event topic; made with the first, as is the next. */
+  #eventTopics: Map<Topic, CommitListener> | undefined;
+  #toAck: Set<DeviceChannel> | undefined;
 
   constructor(parts: UplinkParts) {
     this.#parts = parts;
@@ -66,13 +67,13 @@ export class Uplink {
     const listener: CommitListener = (sample, producer, sequence) => {
       if (producer === this.#parts.producer) this.#committed(channel, sample, sequence);
     };
-    this.#eventTopics.set(channel.topic, listener);
+    (this.#eventTopics ??= new Map()).set(channel.topic, listener);
     this.#parts.hub.onCommit(channel.topic, listener);
   }
 
   /** The session is over: commits are no longer its concern. */
   close(): void {
-    for (const [topic, listener] of this.#eventTopics) this.#parts.hub.offCommit(topic, listener);
+    for (const [topic, listener] of this.#eventTopics ?? []) this.#parts.hub.offCommit(topic, listener);
   }
 
   /**
@@ -194,15 +195,16 @@ export class Uplink {
 
   /** One frame acknowledges all that a commit covered. */
   #acknowledge(channel: DeviceChannel): void {
-    const underWay = this.#toAck.size > 0;
-    this.#toAck.add(channel);
+    const toAck = this.#toAck ??= new Set();
+    const underWay = toAck.size > 0;
+    toAck.add(channel);
     if (underWay) return;
     queueMicrotask(() => {
       const { channels, sendAck } = this.#parts;
-      const acks = [...this.#toAck]
+      const acks = [...toAck]
         .filter((one) => channels.get(one.number) === one) // the number may stand for another topic by now
         .map((one) => ({ channel: one.number, sequence: one.committedSequence }));
-      this.#toAck.clear();
+      toAck.clear();
       if (acks.length > 0) sendAck(encodeAck(acks));
     });
   }

@@ -52,7 +52,8 @@ export class Connection<In, Out extends { type: string }>
   heardMs = 0;
   #over = false;
   #stopRevoked: () => void = () => {};
-  readonly #helloTimer: ReturnType<typeof setTimeout>;
+  /** Runs until `hello`. */
+  #helloTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     readonly context: SessionContext,
@@ -124,6 +125,7 @@ export class Connection<In, Out extends { type: string }>
   /** `hello` has come. */
   greeted(): void {
     clearTimeout(this.#helloTimer);
+    this.#helloTimer = undefined; // with its closure, which would stay as long as the connection
   }
 
   /** Ends the session when its token is revoked. */

@@ -43,7 +43,8 @@ export abstract class GuardedTransport implements Transport {
   readonly traffic: Traffic = { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0 };
   #handlers: TransportHandlers | undefined;
   #open = true;
-  readonly #groups = new Set<BroadcastGroup>();
+  /** Made with the first: a device is in none. */
+  #groups: Set<BroadcastGroup> | undefined;
 
   /** @param remote Peer as `address:port`. */
   constructor(readonly remote: string, protected readonly limits: TransportLimits) {}
@@ -136,16 +137,16 @@ export abstract class GuardedTransport implements Transport {
 
   /** A group notes that this transport is its member, to be told when it closes. */
   joined(group: BroadcastGroup): void {
-    this.#groups.add(group);
+    (this.#groups ??= new Set()).add(group);
   }
 
   /** The group has let this transport go. */
   left(group: BroadcastGroup): void {
-    this.#groups.delete(group);
+    this.#groups?.delete(group);
   }
 
   #leaveGroups(): void {
-    for (const group of this.#groups) group.delete(this);
+    for (const group of this.#groups ?? []) group.delete(this);
   }
 
   #tellClosed(info: TransportClosed): void {
