@@ -94,7 +94,7 @@ const SATURATING = 64;
 
 /** As fast as each server goes. */
 export async function saturation(effort: Effort): Promise<Row[]> {
-  const once = effort.quick ? { ...effort, repeats: 1, measureMs: 2_000 } : effort;
+  const once = effort.quick ? { ...effort, repeats: 1, measureMs: 1_500 } : effort;
   return (await compare("saturation", servers(effort), flow(10, 0, 64, 50, { perWrite: SATURATING }), once))
     .rows;
 }
