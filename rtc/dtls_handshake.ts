@@ -1,5 +1,6 @@
 /**
- * What werift's DTLS does with handshake messages that come twice, and with the numbers of its records.
+ * What werift's DTLS does with handshake messages that come twice, with the numbers of its records, and with
+ * signatures (see `dtls_proof.ts`).
  *
  * A peer that waits for our answer sends its last messages again: Google's WebRTC after 50 ms already, which a busy
  * gateway or a link with such a round trip takes. werift 0.25 as client answers each repeated ServerHelloDone, and one
@@ -15,6 +16,7 @@
  * @module
  */
 import type { RTCDtlsTransport } from "werift";
+import { provesClient, provesServer } from "./dtls_proof.ts";
 
 /** Types of handshake messages (RFC 5246 section 7.4, RFC 6347 section 4.3.2). */
 const CLIENT_HELLO = 1;
@@ -60,22 +62,32 @@ export function isAnswered({ msg_type, fragment }: HandshakeMessage, flight: num
   return flight >= 6 || flight >= 4 && first;
 }
 
-/** Has a DTLS transport that has not begun yet mind what is said above. */
-export function mendHandshake(transport: RTCDtlsTransport): void {
+/**
+ * Has a DTLS transport that has not begun yet mind what is said above.
+ *
+ * @param forged The handshake is done, and the peer does not have the key of its certificate.
+ */
+export function mendHandshake(transport: RTCDtlsTransport, forged: () => void): void {
+  let exchange: Uint8Array | undefined;
   transport.onStateChange.subscribe((state) => {
     const { dtls } = transport;
     // the socket is made right after this is told
-    if (state === "connecting") queueMicrotask(() => dropAnswered(transport));
+    if (state === "connecting") queueMicrotask(() => dropAnswered(transport, (taken) => exchange = taken));
     if (state !== "connected" || !dtls) return;
     dtls.dtls.recordSequenceNumber = Math.max(dtls.dtls.recordSequenceNumber, FIRST_DATA_RECORD);
+    if (!(transport.role === "client" ? provesServer(dtls, exchange) : provesClient(dtls))) forged();
   });
 }
 
-function dropAnswered({ dtls }: RTCDtlsTransport): void {
+/** @param exchanges Told of each ServerKeyExchange that is taken up. */
+function dropAnswered({ dtls }: RTCDtlsTransport, exchanges: (exchange: Uint8Array) => void): void {
   if (!dtls) return;
   const handle = dtls.onHandleHandshakes;
   dtls.onHandleHandshakes = (messages) => {
     const fresh = messages.filter((message) => !isAnswered(message, dtls.dtls.flight));
+    for (const { msg_type, fragment } of fresh) {
+      if (msg_type === SERVER_KEY_EXCHANGE) exchanges(fragment);
+    }
     return fresh.length === 0 ? Promise.resolve() : handle(fresh);
   };
 }

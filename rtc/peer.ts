@@ -105,8 +105,7 @@ export class Peer {
     try {
       await this.#connection.setRemoteDescription({ type: "offer", sdp });
       if (!this.#open) return false;
-      if (!this.#mended) this.#connection.dtlsTransports.forEach(mendHandshake);
-      this.#mended = true;
+      this.#mendHandshake(sdp);
       const answer = await this.#connection.createAnswer();
       if (!this.#open) return false;
       this.#owner.answer(answer.sdp);
@@ -122,6 +121,19 @@ export class Peer {
       this.close(reason);
       return false;
     }
+  }
+
+  /** Before DTLS begins, and once. */
+  #mendHandshake(offer: string): void {
+    const [transport] = this.#connection.dtlsTransports;
+    if (!transport || this.#mended) return;
+    this.#mended = true;
+    // RFC 8842 section 5.3; werift answers "active" to "active"
+    if (/^a=setup:active\r?$/m.test(offer)) transport.role = "server";
+    mendHandshake(
+      transport,
+      () => this.close("the peer does not have the key of the certificate that it showed"),
+    );
   }
 
   /** Takes a candidate of the peer's, early ones included. */

@@ -1,7 +1,7 @@
 /** One peer of the gateway's against werift's own, in one process: what goes over the wire is in the test's hands. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Buffer } from "node:buffer";
-import { type RTCDataChannel, RTCPeerConnection } from "werift";
+import { type RTCDataChannel, type RTCDtlsTransport, RTCPeerConnection } from "werift";
 import { loadWebRtc } from "../../rtc/library.ts";
 import { Peer } from "../../rtc/peer.ts";
 import { RTC_DEFAULTS } from "../../rtc/settings.ts";
@@ -27,8 +27,18 @@ function encryptedRecords(packet: Buffer): { kind: number; number: number }[] {
   return records;
 }
 
-/** Connects a client to a {@link Peer}; `tap` gets its sockets before anything is sent. */
-async function connect(tap: (socket: WeriftSocket) => void) {
+/** How the client goes about it. */
+interface ClientOptions {
+  /** Gets its sockets before anything is sent. */
+  tap?: (socket: WeriftSocket) => void;
+  /** Gets its part of DTLS before the handshake. */
+  dtls?: (dtls: NonNullable<RTCDtlsTransport["dtls"]>) => void;
+  /** Which part of DTLS it offers to take: any, unless said otherwise. */
+  setup?: "active";
+}
+
+/** Connects a client to a {@link Peer}. Fails when the peer ends instead. */
+async function connect({ tap = () => {}, dtls = () => {}, setup }: ClientOptions) {
   await loadWebRtc();
   const client = new RTCPeerConnection({ iceServers: [], iceUseIpv6: false });
   const own = client.createDataChannel("state", { ordered: false });
@@ -43,7 +53,7 @@ async function connect(tap: (socket: WeriftSocket) => void) {
     channel: (channel) => (theirs.resolve(channel), true),
     unanswerable: (reason) => theirs.reject(new Error(reason)),
     packetRefused: () => {},
-    closed: () => {},
+    closed: (cause) => theirs.reject(new Error(cause)),
   });
   const tapped = new Set<unknown>();
   client.onIceCandidate.subscribe((candidate) => {
@@ -58,8 +68,14 @@ async function connect(tap: (socket: WeriftSocket) => void) {
   });
   const offer = await client.createOffer();
   await client.setLocalDescription(offer);
-  await peer.start(offer.sdp);
-  const channel = await theirs.promise;
+  client.dtlsTransports[0]!.onStateChange.subscribe((state) => {
+    if (state === "connecting") queueMicrotask(() => dtls(client.dtlsTransports[0]!.dtls!));
+  });
+  await peer.start(setup ? offer.sdp.replace("a=setup:actpass", `a=setup:${setup}`) : offer.sdp);
+  const channel = await theirs.promise.catch(async (error) => {
+    await client.close();
+    throw error;
+  });
   await opened.promise;
   return {
     own,
@@ -80,25 +96,27 @@ Deno.test("a session stands when the client repeats what the gateway has answere
   const handshakes: number[] = [];
   const data: number[] = [];
   let repeated = 0;
-  await using session = await connect((socket) => {
-    const send = socket.transport.send;
-    socket.transport.send = async (packet, to) => {
-      const copy = Buffer.from(packet);
-      await send(packet, to);
-      const clear = copy[0] === HANDSHAKE && copy.readUInt16BE(3) === 0;
-      if (clear) flight.push({ packet: copy, to });
-      // Finished has gone out: the gateway reads it, and then all of the flight before once more
-      if (!encryptedRecords(copy).some(({ kind }) => kind === HANDSHAKE)) return;
-      for (const one of flight) await send(one.packet, one.to);
-      repeated += flight.length;
-    };
-    const receive = socket.datagramReceived.bind(socket);
-    socket.datagramReceived = (packet, from) => {
-      for (const { kind, number } of packet[0]! >= CHANGE_CIPHER ? encryptedRecords(packet) : []) {
-        (kind === DATA ? data : handshakes).push(number);
-      }
-      receive(packet, from);
-    };
+  await using session = await connect({
+    tap: (socket) => {
+      const send = socket.transport.send;
+      socket.transport.send = async (packet, to) => {
+        const copy = Buffer.from(packet);
+        await send(packet, to);
+        const clear = copy[0] === HANDSHAKE && copy.readUInt16BE(3) === 0;
+        if (clear) flight.push({ packet: copy, to });
+        // Finished has gone out: the gateway reads it, and then all of the flight before once more
+        if (!encryptedRecords(copy).some(({ kind }) => kind === HANDSHAKE)) return;
+        for (const one of flight) await send(one.packet, one.to);
+        repeated += flight.length;
+      };
+      const receive = socket.datagramReceived.bind(socket);
+      socket.datagramReceived = (packet, from) => {
+        for (const { kind, number } of packet[0]! >= CHANGE_CIPHER ? encryptedRecords(packet) : []) {
+          (kind === DATA ? data : handshakes).push(number);
+        }
+        receive(packet, from);
+      };
+    },
   });
   for (let i = 0; i < 10; i++) {
     const [there, back] = [message(session.channel), message(session.own)];
@@ -115,12 +133,14 @@ Deno.test("a session stands when the client repeats what the gateway has answere
 
 Deno.test("acknowledgements travel with data, and by themselves where there is none", async () => {
   let datagrams = 0;
-  await using session = await connect((socket) => {
-    const receive = socket.datagramReceived.bind(socket);
-    socket.datagramReceived = (packet, from) => {
-      if (packet[0] === DATA) datagrams++;
-      receive(packet, from);
-    };
+  await using session = await connect({
+    tap: (socket) => {
+      const receive = socket.datagramReceived.bind(socket);
+      socket.datagramReceived = (packet, from) => {
+        if (packet[0] === DATA) datagrams++;
+        receive(packet, from);
+      };
+    },
   });
   const association = session.own.sctp.sctp as unknown as { flightSize: number };
   const acknowledged = async () => {
@@ -139,4 +159,32 @@ Deno.test("acknowledgements travel with data, and by themselves where there is n
   session.channel.onMessage.allUnsubscribe();
   session.own.send("to which nobody answers");
   await acknowledged();
+});
+
+/** Touches a signature. */
+function forge(signature: Buffer): Buffer {
+  signature[signature.length - 1]! ^= 1;
+  return signature;
+}
+
+const FORGED = "does not have the key of the certificate";
+
+Deno.test("a client is taken in either part of DTLS, and in neither without the key of its certificate", async () => {
+  for (const setup of [undefined, "active"] as const) {
+    const options = setup ? { setup } : {};
+    await using session = await connect(options);
+    const there = message(session.channel);
+    session.own.send("hello");
+    assertEquals(await there, "hello");
+  }
+  const asServer: ClientOptions["dtls"] = ({ cipher }) => {
+    const sign = cipher.generateKeySignature.bind(cipher);
+    cipher.generateKeySignature = (hash) => forge(sign(hash));
+  };
+  await assertRejects(() => connect({ dtls: asServer }), Error, FORGED);
+  const asClient: ClientOptions["dtls"] = ({ cipher }) => {
+    const sign = cipher.signatureData.bind(cipher);
+    cipher.signatureData = (data, hash) => forge(Buffer.from(sign(data, hash)));
+  };
+  await assertRejects(() => connect({ dtls: asClient, setup: "active" }), Error, FORGED);
 });
