@@ -30,8 +30,9 @@ export function dialFor(
 ): (enrolledToken: string | undefined) => Dial {
   if (dial) return () => dial;
   if (signalling === "http") {
-    const overChannels = dataChannelDial(env, offerUrl(url, role), token);
-    return () => overChannels;
+    const dialWith = (token: string | undefined) => dataChannelDial(env, offerUrl(url, role), token);
+    const dial = dialWith(token);
+    return (enrolled) => enrolled === undefined ? dial : dialWith(enrolled);
   }
   const endpoint = endpointUrl(url, PATHS[role]);
   const offered = subprotocols(token);

@@ -58,7 +58,9 @@ export function buildServices(core: Core, parts: ServiceParts): Services {
 function rtcSignalling(sessions: Sessions | undefined): Pick<Services, "rtcSignalling"> {
   if (!sessions?.rtc) return {};
   const accept: RtcSignalling["accept"] = (endpoint, principal) =>
-    endpoint === "device" ? sessions.device(principal, "protocol") : sessions.dashboard(principal);
+    endpoint === "device" || !principal
+      ? sessions.device(principal, "protocol")
+      : sessions.dashboard(principal);
   return { rtcSignalling: { sessions: sessions.rtc, accept } };
 }
 

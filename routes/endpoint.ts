@@ -47,6 +47,8 @@ export interface EndpointSpec<
   /** As OpenAPI writes it: `/v1/devices/{name}`. A parameter `{topic}` may hold slashes. */
   path: string;
   audience: Audience;
+  /** Lets those in who bring no credentials at all, as {@link ANONYMOUS}: for devices that ask to be enrolled. */
+  newcomers?: boolean;
   tag: string;
   summary: string;
   description?: string;
@@ -68,7 +70,7 @@ export interface EndpointSpec<
 /** One request, checked. */
 export interface Call<P extends Parameters, Q extends Parameters, B extends z.ZodType> {
   c: Context<AppEnv>;
-  /** {@link ANONYMOUS} on public endpoints. */
+  /** {@link ANONYMOUS} on public endpoints, and for newcomers. */
   principal: Principal;
   params: z.output<P>;
   query: z.output<Q>;
@@ -107,7 +109,7 @@ export class Endpoints {
     this.#paths.set(spec.path, known);
     app.on(method, honoPath(spec.path), async (c) => {
       c.set("route", spec.path);
-      const principal = callerOf(c, spec.audience, services);
+      const principal = callerOf(c, spec, services);
       // What comes out of a schema has the type that is inferred from it; without one there is nothing.
       const params = checkParameters(spec.params, pathParameters(c, spec.path), "path") as z.output<P>;
       const query = checkParameters(spec.query, queryOf(c), "query") as z.output<Q>;
@@ -156,15 +158,24 @@ function pathParameters(c: Context<AppEnv>, path: string): Record<string, string
   return behind ? { ...params, topic: params["topic"]!.slice(0, -behind.length) } : params;
 }
 
-function callerOf(c: Context<AppEnv>, audience: Audience, services: Services): Principal {
+function callerOf(
+  c: Context<AppEnv>,
+  { audience, newcomers = false }: Pick<EndpointSpec, "audience" | "newcomers">,
+  services: Services,
+): Principal {
   if (audience === "public") return ANONYMOUS;
-  const principal = c.env?.[CALLER] ?? admitted(services.access.gate.admit({
-    method: c.req.method,
-    headers: c.req.raw.headers,
-    url: c.req.url,
-    remote: c.env?.remote ?? "",
-    upgrade: false,
-  }));
+  let principal = c.env?.[CALLER];
+  if (!principal) {
+    const admission = services.access.gate.admit({
+      method: c.req.method,
+      headers: c.req.raw.headers,
+      url: c.req.url,
+      remote: c.env?.remote ?? "",
+      upgrade: false,
+    });
+    if (newcomers && !admission.ok && admission.reason === "missing") return ANONYMOUS;
+    principal = admitted(admission);
+  }
   if (!audience.includes(principal.role)) {
     throw new Problem(
       "forbidden",

@@ -10,6 +10,7 @@ import type { Welcome } from "../protocol/control.ts";
 import type { HttpSession } from "../rtc/http_peer.ts";
 import { parseSdpFragment, SDPFRAG_TYPE, type SdpFragment } from "../rtc/sdpfrag.ts";
 import { mediaType, readBody } from "./body.ts";
+import { ANONYMOUS } from "./caller.ts";
 import { type Endpoints, EVERY_ROLE } from "./endpoint.ts";
 import { Problem, type ProblemKind } from "./problem.ts";
 import type { RtcSignalling, Services } from "./services.ts";
@@ -45,6 +46,7 @@ function offerRoute(
     method: "post",
     path: `/v1/rtc/${name}`,
     audience,
+    newcomers: name === "device",
     tag: "WebRTC",
     summary: name === "device" ? "Connect a device" : "Connect a dashboard",
     description: DESCRIPTION,
@@ -56,8 +58,13 @@ function offerRoute(
     const { sessions, accept } = rtcOf(services);
     assertAccepts(c.req.header("accept"));
     const sdp = await readText(c.req.raw, SDP_TYPE);
-    const { tokenId } = principal;
-    const answer = await sessions.offer({ sdp, remote, tokenId, accept: accept(name, principal) });
+    const known = principal === ANONYMOUS ? undefined : principal;
+    const answer = await sessions.offer({
+      sdp,
+      remote,
+      tokenId: known?.tokenId,
+      accept: accept(name, known),
+    });
     const headers = new Headers({
       "content-type": SDP_TYPE,
       "location": `sessions/${answer.session.id}`, // relative, for gateways behind a path of their own
@@ -75,6 +82,7 @@ function sessionRoutes(endpoints: Endpoints, services: Services): void {
     method: "patch",
     path: `${SESSION_PATH}{id}`,
     audience: EVERY_ROLE,
+    newcomers: true,
     tag: "WebRTC",
     summary: "Add candidates, or restart ICE",
     description:
@@ -111,6 +119,7 @@ function sessionRoutes(endpoints: Endpoints, services: Services): void {
     method: "delete",
     path: `${SESSION_PATH}{id}`,
     audience: EVERY_ROLE,
+    newcomers: true,
     tag: "WebRTC",
     summary: "End the session",
     description: "For good: it cannot be resumed.",
@@ -162,9 +171,14 @@ function rtcOf({ rtcSignalling }: Services): RtcSignalling {
   throw new Problem("not-found", "this gateway has no WebRTC transport; its setting rtc.enabled is false");
 }
 
-function sessionOf(services: Services, id: string, { tokenId }: Principal): HttpSession {
-  const peer = rtcOf(services).sessions.find(id, tokenId);
+function sessionOf(services: Services, id: string, principal: Principal): HttpSession {
+  const peer = rtcOf(services).sessions.find(id, principal === ANONYMOUS ? undefined : principal.tokenId);
   if (peer) return peer;
+  if (principal === ANONYMOUS) {
+    throw new Problem("unauthorized", "a token is missing, or the session of a device without one is over", {
+      headers: { "www-authenticate": 'Bearer realm="tidegate"' },
+    });
+  }
   throw new Problem("not-found", "there is no such session, or it is over, or it came with another token");
 }
 

@@ -69,8 +69,11 @@ export interface Published {
 /** WebRTC sessions that are set up over HTTP. */
 export interface RtcSignalling {
   sessions: Pick<HttpSignalling, "offer" | "find">;
-  /** How a device or a dashboard comes in; the token's role has been checked. */
-  accept(endpoint: "device" | "live", principal: Principal): Accept;
+  /**
+   * How a device or a dashboard comes in; the token's role has been checked. Without a principal it is a device that
+   * has no token yet.
+   */
+  accept(endpoint: "device" | "live", principal: Principal | undefined): Accept;
 }
 
 /** Everything behind the routes. */

@@ -50,8 +50,8 @@ export interface HttpOffer {
   sdp: string;
   /** Client as `address:port`. */
   remote: string;
-  /** Token that the client came with; no other may change the session. */
-  tokenId: string;
+  /** Token that the client came with; no other may change the session. Undefined for a device without one. */
+  tokenId: string | undefined;
   /** The session that the control channel is handed to. */
   accept: Accept;
 }
@@ -89,7 +89,7 @@ export class HttpPeer implements HttpSession, Member {
   /** Unguessable: who knows it may, with the token, end the session. */
   readonly id: string = randomBytes(16).toString("base64url");
   readonly host: string;
-  readonly tokenId: string;
+  readonly tokenId: string | undefined;
   readonly #parts: HttpPeerParts;
   readonly #offered: HttpOffer;
   readonly #peer: Peer;
@@ -135,6 +135,11 @@ export class HttpPeer implements HttpSession, Member {
 
   get pending(): boolean {
     return this.#control === undefined;
+  }
+
+  /** Whether it came without a token and has not been enrolled yet. */
+  get newcomer(): boolean {
+    return this.tokenId === undefined && this.#session === undefined;
   }
 
   /**

@@ -12,6 +12,9 @@ import { loadWebRtc } from "./library.ts";
 import { hostOf } from "./population.ts";
 import { RtcRefusal } from "./refusal.ts";
 
+/** Most devices at a time that wait to be enrolled: each has a peer of its own before anybody has agreed to that. */
+const MAX_NEWCOMERS = 8;
+
 /** An answered offer. */
 export interface HttpAnswer {
   session: HttpSession;
@@ -44,6 +47,7 @@ export class HttpSignalling {
     try {
       check(offer.sdp);
       await loadWebRtc();
+      if (offer.tokenId === undefined) this.#admitNewcomer();
       population.admit(hostOf(offer.remote));
       const peer = new HttpPeer(offer, { ...this.#parts, ended: (one) => this.#ended(one) });
       this.#peers.set(peer.id, peer);
@@ -55,10 +59,20 @@ export class HttpSignalling {
     }
   }
 
-  /** The session with this id, where it came with this token. */
-  find(id: string, tokenId: string): HttpSession | undefined {
+  /** The session with this id, where it came with this token, or like this without one. */
+  find(id: string, tokenId: string | undefined): HttpSession | undefined {
     const peer = this.#peers.get(id);
     return peer?.tokenId === tokenId ? peer : undefined;
+  }
+
+  #admitNewcomer(): void {
+    let newcomers = 0;
+    for (const peer of this.#peers.values()) if (peer.newcomer) newcomers++;
+    if (newcomers < MAX_NEWCOMERS) return;
+    throw new RtcRefusal(
+      "peer_limit",
+      `${newcomers} devices without a token are connected already, the most allowed; try again later`,
+    );
   }
 
   #ended(peer: HttpPeer): void {

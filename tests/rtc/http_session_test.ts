@@ -93,6 +93,42 @@ eachForm(({ form, test }) => {
 
   if (!form.name.endsWith("source")) return; // what differs between the forms, the test above has gone through
 
+  test("a device without token and WebSocket is enrolled, and comes back with its token", async (gateway) => {
+    const name = uniqueName("http");
+    const tokens: (string | null)[] = [];
+    const got = Promise.withResolvers<string>();
+    const connections: InstanceType<typeof HttpPeerConnection>[] = [];
+    const device = connectDevice({
+      url: gateway.url,
+      signalling: "http",
+      enrol: { device: name },
+      backoff: { minMs: 50 },
+      onEnrolled: (_, token) => got.resolve(token),
+      environment: {
+        RTCPeerConnection: class extends HttpPeerConnection {
+          constructor(config: object) {
+            super(config);
+            connections.push(this);
+          }
+        } as unknown as PeerConnectionConstructor,
+        fetch: (input: string, init: RequestInit) => {
+          if (init.method === "POST") tokens.push(new Headers(init.headers).get("authorization"));
+          return fetch(input, init);
+        },
+      },
+    });
+    const event = device.channel({ topic: "event", class: "event", encoding: "f64" });
+    device.onStatus((status) => {
+      if (status.state === "enrolling" && status.code) void operator.approve(gateway, status.code);
+    });
+    const token = await got.promise;
+    await event.publish(1); // resolves when it is on disk
+    for (const one of connections.splice(0)) await one.close();
+    await event.publish(2);
+    assertEquals(tokens, [null, `Bearer ${token}`]);
+    await device.close();
+  });
+
   test("the SDK does without a WebSocket, and goes on after its peer connection died", async (gateway) => {
     const name = uniqueName("http");
     const connections: InstanceType<typeof HttpPeerConnection>[] = [];

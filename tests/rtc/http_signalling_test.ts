@@ -119,6 +119,28 @@ Deno.test("what is wrong with an offer has its own status, and is counted", asyn
   assertEquals(it.sessions.size, 0);
 });
 
+Deno.test("a few devices without a token may come at a time, and no dashboard", async () => {
+  using it = setUp();
+  const offer = await anOffer();
+  const post = (path: string, headers = {}) =>
+    it.request(path, { method: "POST", body: offer, headers: { ...SDP, ...headers } });
+  const wrong = await post("/v1/rtc/device", { authorization: `Bearer tg_${"x".repeat(43)}` });
+  assertEquals(wrong.status, 401);
+  assertEquals((await post("/v1/rtc/live")).status, 401);
+  const locations: string[] = [];
+  for (let i = 0; i < 8; i++) {
+    const response = await post("/v1/rtc/device");
+    assertEquals(response.status, 201);
+    locations.push(response.headers.get("location")!);
+  }
+  assertEquals((await post("/v1/rtc/device")).status, 503);
+  assertEquals((await post("/v1/rtc/device", it.device)).status, 201);
+  const end = (headers = {}) => it.request(`/v1/rtc/${locations[0]}`, { method: "DELETE", headers });
+  assertEquals((await end(it.device)).status, 404);
+  assertEquals((await end()).status, 200);
+  assertEquals((await post("/v1/rtc/device")).status, 201);
+});
+
 Deno.test("only POST is for the endpoints, only PATCH and DELETE for sessions", async () => {
   using it = setUp();
   for (const method of ["GET", "PUT", "DELETE", "PATCH"]) {
