@@ -120,6 +120,8 @@ class Network:
         self.asked_at = time.monotonic()
 
     def received(self, side, packet, now):
+        if packet[0] >> 4 == 4:
+            self.by_address[packet[12:16]] = side  # a side may have got another address
         to = self.by_address.get(packet[16:20]) if packet[0] >> 4 == 4 else None
         if to is None or to is side:
             return  # multicast and the like

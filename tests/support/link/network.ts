@@ -53,6 +53,9 @@ const PYTHON = "/usr/bin/python3";
 const NSENTER = "/usr/bin/nsenter";
 const PROGRAM = new URL("./link.py", import.meta.url).pathname;
 
+/** The network device of each side. */
+const DEVICE = "link0";
+
 /** A network that is not ended by its test ends itself after this long, in seconds. */
 const LIFETIME_S = 120;
 
@@ -112,6 +115,12 @@ export class Side {
     const keep = 'read -r group </proc/$PPID/autogroup && echo "${group##* }" >/proc/self/autogroup';
     const start = `exec ${NSENTER} --net=${this.namespace} ${program} "$@"`;
     return await writeScript("tidegate-side-", `#!/bin/sh\n(${keep}) 2>/dev/null\n${start}\n`);
+  }
+
+  /** Gives it another address in place of its own, as a machine that moves to another network gets one. */
+  async readdress(address: string): Promise<void> {
+    await this.run("ip", ["address", "flush", "dev", DEVICE]);
+    await this.run("ip", ["address", "add", `${address}/24`, "dev", DEVICE]);
   }
 
   /** Drops incoming UDP here, except from one address, or lets it in again. */
