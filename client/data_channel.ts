@@ -43,6 +43,10 @@ export function dataChannelDial(env: Environment, url: string, token: string | u
     );
 }
 
+/** How often a restart of ICE is tried that cannot be told the gateway, and how long between, in milliseconds. */
+const RESTARTS = 5;
+const RESTART_AGAIN_MS = 1_000;
+
 class DataChannelTransport implements ClientTransport {
   readonly kind = "datachannel";
   readonly #env: Environment;
@@ -59,6 +63,8 @@ class DataChannelTransport implements ClientTransport {
   #foundAll = false;
   #telling = false;
   #restarting = false;
+  /** Restarts of ICE in a row that could not be told the gateway. */
+  #failures = 0;
   #ended = false;
   #heardUs = 0;
   #stopWatch: () => void = () => {};
@@ -188,8 +194,16 @@ class DataChannelTransport implements ClientTransport {
     this.#restarting = true;
     this.#renew().then(() => {
       this.#restarting = false;
+      this.#failures = 0;
       this.#tell();
-    }, (error) => this.#failed(error));
+    }, (error) => {
+      // requests fail while the machine is between two networks
+      if (error instanceof SignalRefused || ++this.#failures >= RESTARTS) return this.#failed(error);
+      this.#env.timer(() => {
+        this.#restarting = false;
+        this.#restart();
+      }, RESTART_AGAIN_MS);
+    });
   }
 
   async #renew(): Promise<void> {

