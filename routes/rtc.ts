@@ -55,7 +55,7 @@ function offerRoute(
     otherResponses: { [SDP_TYPE]: { schema: z.string() } },
     problems: [...BODY_PROBLEMS, "not-acceptable", "not-found", "unprocessable", "too-many", "unavailable"],
   }, async ({ c, principal, remote }) => {
-    const { sessions, accept } = rtcOf(services);
+    const { sessions, accept } = rtcOf(services, principal);
     assertAccepts(c.req.header("accept"));
     const sdp = await readText(c.req.raw, SDP_TYPE);
     const known = principal === ANONYMOUS ? undefined : principal;
@@ -166,18 +166,24 @@ function assertCurrent(peer: HttpSession, condition: string, { credentials }: Sd
   }
 }
 
-function rtcOf({ rtcSignalling }: Services): RtcSignalling {
+function rtcOf({ rtcSignalling }: Services, principal: Principal): RtcSignalling {
   if (rtcSignalling) return rtcSignalling;
+  if (principal === ANONYMOUS) throw unauthorized("a token is missing");
   throw new Problem("not-found", "this gateway has no WebRTC transport; its setting rtc.enabled is false");
 }
 
+function unauthorized(detail: string): Problem {
+  return new Problem("unauthorized", detail, { headers: { "www-authenticate": 'Bearer realm="tidegate"' } });
+}
+
 function sessionOf(services: Services, id: string, principal: Principal): HttpSession {
-  const peer = rtcOf(services).sessions.find(id, principal === ANONYMOUS ? undefined : principal.tokenId);
+  const peer = rtcOf(services, principal).sessions.find(
+    id,
+    principal === ANONYMOUS ? undefined : principal.tokenId,
+  );
   if (peer) return peer;
   if (principal === ANONYMOUS) {
-    throw new Problem("unauthorized", "a token is missing, or the session of a device without one is over", {
-      headers: { "www-authenticate": 'Bearer realm="tidegate"' },
-    });
+    throw unauthorized("a token is missing, or the session of a device without one is over");
   }
   throw new Problem("not-found", "there is no such session, or it is over, or it came with another token");
 }
