@@ -53,9 +53,9 @@ export interface ArrivedSample {
 /** The model that the views draw. */
 export class Model {
   readonly devices: Map<string, DeviceModel> = new Map();
-  /** Samples a second over all topics. */
+  /** Live samples a second over all topics. */
   readonly rate: RateMeter = new RateMeter();
-  /** Payload bytes a second over all topics. */
+  /** Live payload bytes a second over all topics. */
   readonly byteRate: RateMeter = new RateMeter();
   /** Gateway's clock at arrival minus the sample's time. */
   readonly delay: DelayMeter = new DelayMeter(DELAYS_KEPT);
@@ -68,9 +68,11 @@ export class Model {
     this.#listener = listener;
   }
 
-  /** Topics that have been announced. */
+  /** Topics that have been announced and have a card; what a device's presence comes over has none. */
   get topicCount(): number {
-    return this.#topics.size;
+    let count = 0;
+    for (const { topics } of this.devices.values()) count += topics.size;
+    return count;
   }
 
   /** Empties the charts, since more of the past is about to come: points are taken in order only. */
@@ -96,9 +98,11 @@ export class Model {
     if (!topic) return;
     const timeMs = sample.timeUs / 1000;
     this.received++;
-    this.rate.mark(nowMs);
-    this.byteRate.mark(nowMs, sample.bytes.length);
-    if (!sample.recorded) this.delay.mark(gatewayNowMs - timeMs);
+    if (!sample.recorded) { // the past comes as fast as the link lets it
+      this.rate.mark(nowMs);
+      this.byteRate.mark(nowMs, sample.bytes.length);
+      this.delay.mark(gatewayNowMs - timeMs);
+    }
     this.#watch(
       topic,
       () => topic.sample(sample.bytes, timeMs, sample.offset, !sample.recorded, nowMs),

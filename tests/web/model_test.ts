@@ -57,15 +57,17 @@ Deno.test("Model takes a device's presence from its status topic, which has no c
   model.announced(announcement("a/$status"));
   send(model, "a/$status", { online: true, transport: "websocket", session: "s" });
   assertEquals(told, ["device a"]);
+  assertEquals(model.topicCount, 0);
   assertEquals(model.devices.get("a")!.presence, { online: true, transport: "websocket", session: "s" });
 });
 
-Deno.test("Model measures the delay of live samples and not of recorded ones", () => {
+Deno.test("Model measures delay and rate of live samples and not of recorded ones", () => {
   const { model } = watched();
   model.announced(announcement("a/x"));
   send(model, "a/x", 1, NOW_MS - 60_000, true);
   send(model, "a/x", 2, NOW_MS - 30, false);
   assertEquals(model.delay.quantiles(0.5), [30]);
+  assertEquals(model.rate.perSecond(NOW_MS + 1000), 1);
 });
 
 Deno.test("Model starts a topic's numbers afresh when its encoding changes", () => {
