@@ -293,7 +293,8 @@ export class EmbeddedBroker {
     if (this.#sparkplug?.covers(filter) && !this.#sparkplug.mayRead(peer.principal)) return false;
     const pattern = peer.tree.patternOf(filter);
     const may = pattern === undefined || /[+#]/.test(pattern) || mayRead(peer.principal, pattern);
-    if (!may || !peer.kept || await peer.kept.subscribe(filter, qos)) return may;
+    if (!may) return false;
+    if (peer.admit(filter) && (!peer.kept || await peer.kept.subscribe(filter, qos))) return true;
     this.#context.counters.add("mqtt_broker", "session_full");
     return false;
   }

@@ -20,6 +20,9 @@ import { publishPacket } from "./packets.ts";
 /** Bytes of acknowledged messages that may be on their way to one client; more are dropped and counted. */
 const MAX_UNDER_WAY_BYTES = 8 * 1024 * 1024;
 
+/** Filters that one client may have: each costs memory, and a look at each new topic. */
+export const MAX_FILTERS = 1_024;
+
 interface Subscribed {
   /** Pattern of the hub's topics that the filter covers. */
   pattern: string;
@@ -35,6 +38,7 @@ export class MqttPeer implements SessionClient, KeptClient {
   readonly backlog: Backlog;
   /** The session that outlives the connection, where the client asked for one: it brings the events at QoS 1. */
   kept: KeptSession | undefined;
+  readonly #filters = new Set<string>();
   readonly #subscriptions = new Map<string, Subscribed>();
   #framesIn = 0;
   #framesOut = 0;
@@ -69,6 +73,13 @@ export class MqttPeer implements SessionClient, KeptClient {
     return this.#subscriptions.size > 0;
   }
 
+  /** Counts a filter of the client's, whatever it is for; false when there are too many. */
+  admit(filter: string): boolean {
+    if (this.#filters.size >= MAX_FILTERS && !this.#filters.has(filter)) return false;
+    this.#filters.add(filter);
+    return true;
+  }
+
   /** Notes a subscription; one outside the gateway's tree concerns nobody here. */
   subscribe(filter: string, qos: number): void {
     const pattern = this.tree.patternOf(filter);
@@ -76,6 +87,7 @@ export class MqttPeer implements SessionClient, KeptClient {
   }
 
   unsubscribe(filter: string): void {
+    this.#filters.delete(filter);
     this.#subscriptions.delete(filter);
   }
 

@@ -1,6 +1,7 @@
 /** The embedded broker, with mosquitto's clients and against every shipped form. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import mqtt from "mqtt";
+import { MAX_FILTERS } from "../../mqtt/broker/peer.ts";
 import { eachForm, uniqueName } from "../support/each_form.ts";
 import { operator } from "../support/operator.ts";
 import { DashboardPeer, DevicePeer } from "../support/peer.ts";
@@ -49,6 +50,19 @@ eachForm(({ test, alone }) => {
     const [session] = await operator.sessions(gateway, { device: name });
     assertEquals(session?.["transport"], "mqtt");
     assertEquals(session?.["endReason"], "normal");
+  });
+
+  test("a client's filters beyond the limit are refused one by one, and those it gives back make room", async (gateway) => {
+    const url = `mqtt://127.0.0.1:${gateway.mqttPort}`;
+    const client = await mqtt.connectAsync(url, { username: "wall", password: gateway.token });
+    const filters = Array.from({ length: MAX_FILTERS }, (_, i) => `tidegate/+/pump-${i}/#`);
+    const granted = async (filter: string[]) =>
+      (await client.subscribeAsync(filter).catch(() => [])).map(({ qos }) => qos);
+    assertEquals(await granted(filters), filters.map(() => 0));
+    assertEquals(await granted(["tidegate/+/one-more/#"]), []);
+    await client.unsubscribeAsync(filters[0]!);
+    assertEquals(await granted(["tidegate/+/one-more/#"]), [0]);
+    await client.endAsync();
   });
 
   test("a flood at QoS 0 is on record whole, and what a dashboard is spared is counted", async (gateway) => {
