@@ -1,5 +1,5 @@
 /** What must not grow: memory, sockets, delays. Longer with TIDEGATE_SOAK=1. */
-import { assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
+import { assert, assertLess, assertLessOrEqual } from "@std/assert";
 import { eachForm, uniqueName } from "../support/each_form.ts";
 import { operator } from "../support/operator.ts";
 import { DashboardPeer, DevicePeer } from "../support/peer.ts";
@@ -82,7 +82,9 @@ eachForm(({ alone }) => {
       "the newest value, or an end that says why",
       30_000,
     );
-    if (outcome === "ended") assertEquals(slow.ended?.code, 4003);
+    // In the long run it was silent for longer than the gateway waits, which may cut it without a last word.
+    const endings = FACTOR > 1 ? [4003, 4000, 1006] : [4003];
+    if (outcome === "ended") assert(endings.includes(slow.ended!.code), `ended with ${slow.ended!.code}`);
     else assertLess(slow.samples.length, rounds);
   });
 });
