@@ -5,6 +5,7 @@
  * @module
  */
 import { BatchWriter } from "../protocol/batch.ts";
+import type { Position } from "../protocol/control.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
 import type { PatternListener } from "../hub/hub.ts";
 import { LatestValues } from "../hub/latest_values.ts";
@@ -74,6 +75,15 @@ export class Outbox implements PatternListener {
     }
   }
 
+  /** Goes on for a peer that knows `topics` and has them up to these positions. */
+  goOn(topics: readonly Topic[], positions: ReadonlyMap<string, Position>): void {
+    const ahead = topics.filter((topic) => topic.deliveredOffset > heldOffset(topic, positions));
+    for (const topic of ahead) {
+      if (topic.description.deliveryClass === "event") this.miss(topic, heldOffset(topic, positions));
+    }
+    this.begin([], ahead);
+  }
+
   /** Whether nothing waits but newest values of topics that the peer knows. */
   get stateOnly(): boolean {
     return this.announcedAll && this.#missed.size === 0;
@@ -123,4 +133,10 @@ export class Outbox implements PatternListener {
   miss(topic: Topic, lastHeld: number): void {
     if (!this.#missed.has(topic)) this.#missed.set(topic, lastHeld);
   }
+}
+
+/** Last offset of a topic that a peer with these positions has. */
+function heldOffset({ name, epoch }: Topic, positions: ReadonlyMap<string, Position>): number {
+  const position = positions.get(name);
+  return position?.epoch === epoch ? position.offset : 0;
 }

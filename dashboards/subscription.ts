@@ -13,12 +13,11 @@ import type { Topic } from "../hub/topic.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Backlog } from "./backlog.ts";
 import { Behind } from "./behind.ts";
-import { catchUp, type CatchUpParts } from "./catch_up.ts";
 import type { DashboardContext } from "./context.ts";
 import { DirectStream } from "./direct_stream.ts";
 import { Hold } from "./hold.ts";
-import { readMissed } from "./missed.ts";
 import { Outbox, type OutboxWay } from "./outbox.ts";
+import { Reading } from "./reading.ts";
 import { type Skipped, Skips } from "./skips.ts";
 import { costOf, sendSnapshot } from "./snapshot.ts";
 import type { Turns } from "./turns.ts";
@@ -77,6 +76,8 @@ export class Subscription implements FeedMember {
     batchBytes: () => this.parts.backlog.batchBytes,
   };
 
+  readonly #reading: Reading;
+
   constructor(request: Subscribe, readonly parts: SubscriptionParts) {
     this.id = request.id;
     this.maxStaleMs = request.maxStaleMs ?? Infinity;
@@ -86,6 +87,7 @@ export class Subscription implements FeedMember {
       patterns: new PatternSet(request.patterns, parts.readable),
       ...(request.maxHz === undefined ? {} : { maxHz: request.maxHz }),
     };
+    this.#reading = this.#newReading();
     this.#begin(request.from ?? "snapshot");
   }
 
@@ -222,16 +224,12 @@ export class Subscription implements FeedMember {
     const feed = context.feeds.privateNumber();
     this.parts.send({ type: "subscribed", id: this.id, feed, live: false });
     this.#firstFeed = feed;
-    const nowUs = context.clock.nowUs();
-    const time = from.time !== undefined && from.time < 0 ? Math.max(0, nowUs + from.time) : from.time;
-    const start = time === undefined ? from : { ...from, time };
-    this.#read(() =>
-      catchUp(
-        this.#catchUpParts(feed),
-        start,
-        () => this.#goLive(() => {}),
-        (positions) => this.#goOnBehind(feed, positions),
-      )
+    this.#reading.past(
+      feed,
+      from,
+      context.clock.nowUs(),
+      () => this.#goLive(() => {}),
+      (positions) => this.#goOnBehind(feed, positions),
     );
   }
 
@@ -239,33 +237,12 @@ export class Subscription implements FeedMember {
     return new Outbox(this.#options.patterns, feed, (topic) => this.announce([topic]));
   }
 
-  /** Reads the recording when its turn has come. */
-  async #read(work: () => Promise<void>): Promise<void> {
-    try {
-      await this.parts.turns.take(async () => {
-        if (!this.#ended) await work();
-      });
-    } catch (error) {
-      this.#failed(error);
-    }
-  }
-
   /** Its topics speak faster than the peer reads the past: from here on it gets what one that is behind gets. */
   #goOnBehind(feed: number, positions: ReadonlyMap<string, Position>): void {
     if (this.#ended) return;
-    const { hub } = this.parts.context;
     const outbox = this.#newOutbox(feed);
-    const ahead = hub.listen(outbox).filter((topic) => topic.deliveredOffset > held(topic));
-    for (const topic of ahead) {
-      if (topic.description.deliveryClass === "event") outbox.miss(topic, held(topic));
-    }
-    outbox.begin([], ahead);
+    outbox.goOn(this.parts.context.hub.listen(outbox), positions);
     this.#phase = new Behind(outbox, feed);
-
-    function held({ name, epoch }: Topic): number {
-      const position = positions.get(name);
-      return position?.epoch === epoch ? position.offset : 0;
-    }
   }
 
   /** With more to tell than should wait on the line at once, it begins like one that is behind. */
@@ -281,13 +258,12 @@ export class Subscription implements FeedMember {
     this.drain();
   }
 
-  #catchUpParts(feed: number): CatchUpParts {
+  #newReading(): Reading {
     const { context } = this.parts;
-    return {
+    return new Reading({
       hub: context.hub,
       reader: context.reader,
       patterns: this.#options.patterns,
-      feed,
       announce: (topics) => this.parts.announce(topics),
       epoch: (topic, epoch) => this.parts.announce([topic], epoch),
       gap: (topic, epoch, from, to, reason) => this.#gap(topic, epoch, from, to, reason),
@@ -295,8 +271,11 @@ export class Subscription implements FeedMember {
       snapshot: (topics) => this.#snapshot(topics),
       more: this.#way.more,
       batchBytes: this.#way.batchBytes,
-      ready: async () => await this.parts.ready() && this.#phase.at !== "ended",
-    };
+      ready: async () => await this.parts.ready() && !this.#ended,
+      turns: this.parts.turns,
+      ended: () => this.#ended,
+      failed: (error) => this.#failed(error),
+    });
   }
 
   /** Synchronous from the announcement to the join, so that no sample comes in between. */
@@ -361,9 +340,7 @@ export class Subscription implements FeedMember {
 
   async #readMissed(phase: Behind): Promise<void> {
     phase.reads(this.#nowMs);
-    const { feed, outbox } = phase;
-    const { reader } = this.parts.context;
-    await this.#read(() => readMissed(outbox.takeMissed(), { ...this.#catchUpParts(feed), reader, feed }));
+    await this.#reading.missed(phase.feed, () => phase.outbox.takeMissed());
     phase.reading = false;
     this.#tryLane(phase);
   }
@@ -374,18 +351,11 @@ export class Subscription implements FeedMember {
     this.end(); // it may have come up only now, so that its session does not know it yet
   }
 
-  #gap(
-    topic: Topic,
-    epoch: string,
-    from: number,
-    to: number,
-    reason: GapReason,
-  ): void {
+  #gap(topic: Topic, epoch: string, from: number, to: number, reason: GapReason): void {
     this.parts.send({ type: "gap", topic: topic.name, epoch, from, to, reason });
   }
 
   #failed(error: unknown): void {
-    if (this.#phase.at === "ended") return;
     this.parts.context.fault(`subscription ${this.id}`, error);
     this.parts.failed("the recording could not be read; connect again and go on from your positions");
   }
