@@ -14,6 +14,7 @@ import { output, PRIORITY } from "./child.ts";
 import type { Effort } from "./measure.ts";
 import { loadAverage } from "./proc.ts";
 import type { Row } from "./report/row.ts";
+import { intoDocument } from "./report/document.ts";
 import { svg } from "./report/svg.ts";
 import { markdown, table } from "./report/table.ts";
 import { GATEWAYS, PEERS } from "./servers.ts";
@@ -44,13 +45,7 @@ const WORKLOADS: Record<string, (effort: Effort) => Promise<Row[]>> = {
   topics,
 };
 
-/** Left out of a quick run unless they are asked for. */
-const LONGER: typeof WORKLOADS = {
-  "history-live": historyLive,
-  commits,
-};
-
-/** What `mqtt` stands for; left out unless it is asked for. */
+/** What `mqtt` stands for. */
 const MQTT: typeof WORKLOADS = {
   "mqtt-out-0": outQos0,
   "mqtt-out-1": outQos1,
@@ -60,11 +55,18 @@ const MQTT: typeof WORKLOADS = {
   "mqtt-drain": drain,
 };
 
+/** Left out of a quick run unless they are asked for. */
+const LONGER: typeof WORKLOADS = {
+  "history-live": historyLive,
+  commits,
+  ...MQTT,
+};
+
 const USAGE =
   `usage: deno task bench [--quick | --full] [--json] [--markdown FILE] [--svg FILE] [--repeats N] [WORKLOAD …]
 workloads: ${Object.keys(WORKLOADS).join(", ")};
 with --full, or by name, ${Object.keys(LONGER).join(", ")};
-mqtt for all of ${Object.keys(MQTT).join(", ")}
+mqtt stands for all of MQTT's. --markdown puts the figures between the marks of a document that has them.
 BENCH_NICE=-15 (root) keeps the other programs of a busy machine out.`;
 
 interface Options {
@@ -90,7 +92,7 @@ function parse(args: string[]): Options {
     else if (word === "--svg") options.svg = next(word);
     else if (word === "--repeats") options.effort = { ...options.effort, repeats: Number(next(word)) };
     else if (word === "mqtt") options.workloads.push(...Object.keys(MQTT));
-    else if (WORKLOADS[word] ?? LONGER[word] ?? MQTT[word]) options.workloads.push(word);
+    else if (WORKLOADS[word] ?? LONGER[word]) options.workloads.push(word);
     else fail(`${word} is neither an option nor a workload`);
   }
   return options;
@@ -124,6 +126,14 @@ async function machine(): Promise<Record<string, string>> {
   return about;
 }
 
+/** Writes the figures into a document, in the form that the project's documents have. */
+async function writeDocument(path: string, about: Record<string, string>, rows: Row[]): Promise<void> {
+  const head = Object.entries(about).map(([key, text]) => `- ${key}: ${text}`).join("\n");
+  const document = await Deno.readTextFile(path).catch(() => "");
+  await Deno.writeTextFile(path, intoDocument(document, `${head}\n\n${markdown(rows)}`));
+  if (path.endsWith(".md")) await output(Deno.execPath(), ["fmt", "-q", path]);
+}
+
 async function main(): Promise<void> {
   const options = parse(Deno.args);
   await takePriority();
@@ -132,7 +142,7 @@ async function main(): Promise<void> {
   const failed: string[] = [];
   const loadBefore = loadAverage();
   const startMs = performance.now();
-  for (const [name, run] of Object.entries({ ...WORKLOADS, ...LONGER, ...MQTT })) {
+  for (const [name, run] of Object.entries({ ...WORKLOADS, ...LONGER })) {
     const usual = name in WORKLOADS || (name in LONGER && !options.effort.quick);
     const wanted = options.workloads.length === 0 ? usual : options.workloads.includes(name);
     if (!wanted) continue;
@@ -154,7 +164,7 @@ async function main(): Promise<void> {
   if (options.svg) {
     await Deno.writeTextFile(options.svg, svg(rows, ["fan-out, heavy", "fan-out, light"], caption));
   }
-  if (options.markdown) await Deno.writeTextFile(options.markdown, markdown(rows));
+  if (options.markdown) await writeDocument(options.markdown, about, rows);
   for (const what of failed) console.error(`failed: ${what}`);
   if (failed.length > 0) Deno.exitCode = 1;
 }

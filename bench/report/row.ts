@@ -14,9 +14,13 @@ export interface Figure {
 
 /** A target of the project, and whether the figure reaches it. */
 export interface Target {
-  /** What was asked for, e.g. "at least 2 x nats-server". */
-  text: string;
+  /** What was asked for, e.g. "deliveries per CPU second at least 2 x nats-server". */
+  goal: string;
+  /** What came, e.g. "2.48 x". */
+  reached: string;
   met: boolean;
+  /** What bounds the figure, said when the target is missed. */
+  bound?: string;
 }
 
 /** One server under one workload. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Figure, Row } from "./row.ts";
+import { targetCells } from "./targets.ts";
 
 /** How a figure is named and written. */
 interface Column {
@@ -64,43 +65,47 @@ export function cells(rows: Row[]): string[][] {
   return [head, ...lines];
 }
 
-/** All rows, a table for each workload, with targets and notes below. */
+/** The cells in columns; the first `left` of them are words, the others figures. */
+function aligned(all: string[][], left: number): string[] {
+  const widths = all[0]!.map((_, i) => Math.max(...all.map((line) => line[i]!.length)));
+  return all.map((line) =>
+    `  ${line.map((cell, i) => i < left ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join("  ")}`
+  );
+}
+
+/** All rows, a table for each workload with its notes, and at the end one with all targets. */
 export function table(rows: Row[]): string {
   const out: string[] = [];
   for (const [workload, some] of Map.groupBy(rows, (row) => row.workload)) {
     const same = new Set(some.map((row) => row.parameters)).size === 1;
-    out.push("", `${workload}${same ? `: ${some[0]!.parameters}` : ""}`);
-    const all = cells(some);
-    const widths = all[0]!.map((_, i) => Math.max(...all.map((line) => line[i]!.length)));
-    for (const line of all) {
-      out.push(
-        `  ${
-          line.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join("  ")
-        }`,
-      );
-    }
-    for (const { server, targets, notes } of some) {
-      for (const { text, met } of targets) out.push(`  ${met ? "met   " : "MISSED"} ${server}: ${text}`);
-      for (const note of notes) out.push(`  note   ${server}: ${note}`);
+    out.push("", `${workload}${same ? `: ${some[0]!.parameters}` : ""}`, ...aligned(cells(some), 1));
+    for (const { server, notes } of some) {
+      for (const note of notes) out.push(`  ${server}: ${note}`);
     }
   }
+  const targets = targetCells(rows, (reached) => `MISSED ${reached}`);
+  if (targets.cells.length > 1) out.push("", "targets", ...aligned(targets.cells, 2));
+  for (const reason of targets.reasons) out.push(`  missed: ${reason}`);
   return out.join("\n");
 }
 
-/** The rows as tables in Markdown. */
+/** Cells as a table in Markdown; the first `left` columns are words. */
+function pipes([head, ...lines]: string[][], left: number): string[] {
+  const line = (one: string[]) => `| ${one.join(" | ")} |`;
+  return [line(head!), line(head!.map((_, i) => i < left ? "---" : "--:")), ...lines.map(line), ""];
+}
+
+/** The same in Markdown, the targets first. */
 export function markdown(rows: Row[]): string {
   const out: string[] = [];
+  const targets = targetCells(rows, (reached) => `**${reached}**`);
+  if (targets.cells.length > 1) out.push("### targets", "", ...pipes(targets.cells, 2));
+  if (targets.reasons.length > 0) out.push(...targets.reasons.map((reason) => `- **missed**: ${reason}`), "");
   for (const [workload, some] of Map.groupBy(rows, (row) => row.workload)) {
     const same = new Set(some.map((row) => row.parameters)).size === 1;
-    const [head, ...lines] = cells(some);
-    out.push(`### ${workload}`, "", ...same ? [`${some[0]!.parameters}.`, ""] : []);
-    const line = (one: string[]) => `| ${one.join(" | ")} |`;
-    out.push(line(head!), line(head!.map((_, i) => i === 0 ? "---" : "--:")), ...lines.map(line), "");
-    for (const { server, targets, notes } of some) {
-      for (const { text, met } of targets) out.push(`- ${met ? "met" : "**missed**"}: ${server}, ${text}`);
-      for (const note of notes) out.push(`- ${server}: ${note}`);
-    }
-    if (some.some((row) => row.targets.length + row.notes.length > 0)) out.push("");
+    out.push(`### ${workload}`, "", ...same ? [`${some[0]!.parameters}.`, ""] : [], ...pipes(cells(some), 1));
+    const notes = some.flatMap(({ server, notes }) => notes.map((note) => `- ${server}: ${note}`));
+    if (notes.length > 0) out.push(...notes, "");
   }
   return out.join("\n");
 }

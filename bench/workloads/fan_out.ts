@@ -9,6 +9,14 @@ import { GATEWAYS, PEERS, type Server } from "../servers.ts";
 
 const OURS = Object.values(GATEWAYS);
 
+/** What a delivery costs where a flush carries many samples. */
+const SENDS = "each flush is a send to each dashboard, and the kernel's part of a send cannot be taken off";
+
+/** The same where a flush carries few. */
+const FLUSHES =
+  "at 2,000 samples/s a p50 of 3 ms allows no fewer than some 200 flushes a second, each a send " +
+  "to each dashboard; a longer limits.flush buys the factor with delay";
+
 function servers(effort: Effort): Server[] {
   const { nats, mosquitto, mosquittoWebSocket, aedes } = PEERS;
   return effort.quick
@@ -21,15 +29,21 @@ function lightServers(effort: Effort): Server[] {
   return effort.quick ? servers(effort) : [...servers(effort), PEERS.signalk];
 }
 
-/** A target of so many times what a peer does in a CPU second. */
-function times(row: Row, rows: Row[], peer: Server, factor: number): Target[] {
+/**
+ * A target of so many times what a peer does in a CPU second.
+ *
+ * @param bound What stands in its way.
+ */
+function times(row: Row, rows: Row[], peer: Server, factor: number, bound: string): Target[] {
   const theirs = rows.find((one) => one.server === peer.name)?.figures["perCpuSecond"];
   const own = row.figures["perCpuSecond"];
   if (!theirs || !own) return [];
   const ratio = own.median / theirs.median;
   return [{
-    text: `deliveries per CPU second at least ${factor} x ${peer.name}: ${ratio.toFixed(2)} x`,
+    goal: `deliveries per CPU second at least ${factor} x ${peer.name}`,
+    reached: `${ratio.toFixed(2)} x`,
     met: ratio >= factor,
+    bound,
   }];
 }
 
@@ -38,14 +52,17 @@ export function atMost(row: Row, name: string, words: string, limit: number, uni
   const figure = row.figures[name];
   if (!figure) return [];
   return [{
-    text: `${words} at most ${limit} ${unit}: ${figure.median.toFixed(unit === "ms" ? 1 : 0)} ${unit}`,
+    goal: `${words} at most ${limit} ${unit}`,
+    reached: `${figure.median.toFixed(unit === "ms" ? 1 : 0)} ${unit}`,
     met: figure.median <= limit,
   }];
 }
 
 function nothingLost(row: Row): Target[] {
   const lost = row.figures["lost"];
-  return lost ? [{ text: `every delivery accounted for: ${lost.max} missing`, met: lost.max === 0 }] : [];
+  return lost
+    ? [{ goal: "every delivery accounted for", reached: `${lost.max} missing`, met: lost.max === 0 }]
+    : [];
 }
 
 /** 1,000 samples a second of each device: 500,000 deliveries a second. */
@@ -54,7 +71,7 @@ export async function heavy(effort: Effort): Promise<Row[]> {
   for (const row of rows) {
     if (!OURS.some((one) => one.name === row.server)) continue;
     row.targets.push(
-      ...times(row, rows, PEERS.nats, row.server === GATEWAYS.deno.name ? 2 : 3),
+      ...times(row, rows, PEERS.nats, row.server === GATEWAYS.deno.name ? 2 : 3, SENDS),
       ...nothingLost(row),
       ...atMost(row, "p50", "p50", 3),
       ...atMost(row, "p99", "p99", 8),
@@ -69,8 +86,8 @@ export async function light(effort: Effort): Promise<Row[]> {
   for (const row of rows) {
     if (!OURS.some((one) => one.name === row.server)) continue;
     row.targets.push(
-      ...times(row, rows, PEERS.nats, 2),
-      ...times(row, rows, PEERS.mosquittoWebSocket, 4),
+      ...times(row, rows, PEERS.nats, 2, FLUSHES),
+      ...times(row, rows, PEERS.mosquittoWebSocket, 4, FLUSHES),
       ...nothingLost(row),
       ...atMost(row, "p50", "p50", 3),
     );

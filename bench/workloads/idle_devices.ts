@@ -13,6 +13,9 @@ import { GATEWAYS } from "../servers.ts";
  */
 const BEFORE = 1_000;
 
+/** What is left of a device that says nothing. */
+const SESSION_PARTS = "the runtime's socket, and the session's parts and closures";
+
 /** Memory of one silent device. */
 export async function idleDevices(effort: Effort): Promise<Row[]> {
   const devices = effort.quick ? 1_000 : 5_000;
@@ -20,13 +23,13 @@ export async function idleDevices(effort: Effort): Promise<Row[]> {
   const { deno, bun, executable } = GATEWAYS;
   const limits = [[deno, 30], [bun, 8], ...effort.quick ? [] : [[executable, 8] as const]] as const;
   for (const [server, limit] of limits) {
-    effort.progress(`idle devices: ${server.name}`);
+    effort.progress(`silent devices: ${server.name}`);
     const running = await server.start();
     try {
       const result = await idle(running, devices, BEFORE);
       const each = (result.memoryAfter - result.memoryBefore) / 1_024 / devices;
       rows.push({
-        workload: "idle devices",
+        workload: "silent devices",
         server: server.name,
         parameters: `${devices} devices with one channel each`,
         figures: {
@@ -34,7 +37,12 @@ export async function idleDevices(effort: Effort): Promise<Row[]> {
           connectsPerSecond: figure([devices / result.connectSeconds]),
           memoryMiB: figure([result.memoryAfter / 1_048_576]),
         },
-        targets: [{ text: `at most ${limit} KB a device: ${each.toFixed(1)} KB`, met: each <= limit }],
+        targets: [{
+          goal: `at most ${limit} KB a device`,
+          reached: `${each.toFixed(1)} KB`,
+          met: each <= limit,
+          bound: SESSION_PARTS,
+        }],
         notes: [],
       });
     } finally {

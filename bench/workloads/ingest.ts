@@ -45,12 +45,15 @@ function judged(result: FlowResult): Target[] {
   const lost = result.expectedInAll - result.deliveredInAll;
   const grown = (result.serverMemoryAfter - result.serverMemoryBefore) / 1_048_576;
   const targets = [
-    { text: `at least ${TARGET} samples/s: ${Math.round(rate)}`, met: rate > TARGET * 0.98 },
-    { text: `none lost: ${lost}`, met: lost === 0 },
+    { goal: `at least ${TARGET} samples/s`, reached: `${Math.round(rate)}`, met: rate > TARGET * 0.98 },
+    { goal: "none lost", reached: `${lost} lost`, met: lost === 0 },
   ];
   if (result.seconds >= SETTLED_S) {
-    const text = `memory flat over ${Math.round(result.seconds)} s: grew by ${Math.round(grown)} MiB`;
-    targets.push({ text, met: grown < FLAT_MIB });
+    targets.push({
+      goal: `memory flat over ${Math.round(result.seconds)} s`,
+      reached: `grew by ${Math.round(grown)} MiB`,
+      met: grown < FLAT_MIB,
+    });
   }
   return targets;
 }

@@ -63,9 +63,9 @@ Deno.test("falling judges each server's costs along its rows", () => {
   const targets = falling(rows, "dashboards").map(({ targets }) => targets);
   assertEquals(targets[0], []);
   assertEquals(targets[2], [
-    { text: "CPU time of a delivery flat or falling with dashboards: 10, 11 µs", met: true },
+    { goal: "CPU time of a delivery flat or falling with dashboards", reached: "10, 11 µs", met: true },
   ]);
   assertEquals(targets[3], [
-    { text: "CPU time of a delivery flat or falling with dashboards: 10, 20 µs", met: false },
+    { goal: "CPU time of a delivery flat or falling with dashboards", reached: "10, 20 µs", met: false },
   ]);
 });
