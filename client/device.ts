@@ -3,42 +3,21 @@
  *
  * @module
  */
-import { decodeAck } from "../protocol/ack.ts";
-import { FRAME } from "../protocol/batch.ts";
-import { parseToDevice, type ToDevice, type Welcome } from "../protocol/control.ts";
-import type { LaneMove } from "../protocol/lane_health.ts";
-import { MAX_PAYLOAD_BYTES } from "../protocol/limits.ts";
-import { DEFAULT_BACKOFF } from "./backoff.ts";
-import { ChannelRegistry } from "./channel_registry.ts";
 import type {
   Channel,
   ChannelOptions,
-  ChannelRecord,
   EventChannel,
   PublishOptions,
   StateChannel,
   WritableOptions,
 } from "./device_channel.ts";
 import type { DeviceOptions, DeviceStats } from "./device_options.ts";
-import { Downlink } from "./downlink.ts";
-import { dialFor } from "./dialing.ts";
-import { type Environment, environment } from "./environment.ts";
-import { asError, ClosedError, RefusedError } from "./errors.ts";
-import { EventLane } from "./event_lane.ts";
-import { KeptEvents } from "./kept_events.ts";
-import { Room } from "./room.ts";
-import { Session } from "./session.ts";
-import { StateLane } from "./state_lane.ts";
-import { reportFault, type Status, type StatusListener } from "./status.ts";
-import type { EventStorage } from "./storage.ts";
-import type { ClientTransport } from "./transport.ts";
-import { Uplink } from "./uplink.ts";
+import { DeviceSession } from "./device_session.ts";
+import { ClosedError } from "./errors.ts";
+import type { Status, StatusListener } from "./status.ts";
 import { encoderOf, type Value } from "./value.ts";
 
 export type { DeviceOptions, DeviceStats } from "./device_options.ts";
-
-const DEFAULT_FLUSH_MS = 5;
-const DEFAULT_BUFFER_BYTES = 8_388_608;
 
 /** How long `close` waits for events to be confirmed, in milliseconds, unless told otherwise. */
 const DEFAULT_DRAIN_MS = 2_000;
@@ -64,108 +43,46 @@ export function connectDevice(options: DeviceOptions): Device {
  * ```
  */
 export class Device implements AsyncDisposable {
-  readonly #session: Session;
-  readonly #env: Environment;
-  readonly #options: DeviceOptions;
-  readonly #registry: ChannelRegistry;
-  readonly #uplink: Uplink;
-  readonly #states: StateLane;
-  readonly #events: EventLane;
-  readonly #downlink: Downlink;
-  readonly #kept: KeptEvents;
-  #maxPayloadBytes = MAX_PAYLOAD_BYTES;
-  #epoch: string | undefined;
-  #name: string | undefined;
-  readonly #room: Room;
+  readonly #own: DeviceSession;
 
   constructor(options: DeviceOptions) {
     if (options.storage && options.overflow === "drop-oldest") {
       throw new TypeError("overflow drop-oldest cannot go with storage: a stored event keeps its number");
     }
-    const env = environment(options.environment);
-    this.#options = options;
-    this.#env = env;
-    this.#kept = new KeptEvents(options.storage, options.producer, () => env.uniqueName());
-    this.#session = new Session({
-      hello: () => this.#hello(),
-      opened: (welcome, transport) => this.#opened(welcome, transport),
-      text: (text) => this.#message(parseToDevice(text)),
-      binary: (bytes) => this.#binary(bytes),
-      beforeExchange: () => this.#uplink.flush(),
-      laneOpened: (lane) => this.#states.open(lane),
-      lost: () => this.#lost(),
-      closed: (error) => this.#closed(error),
-      enrolled: (device, token) => options.onEnrolled?.(device, token),
-    }, { env, dial: dialFor("device", options, env), backoff: { ...DEFAULT_BACKOFF, ...options.backoff } });
-    this.#room = new Room(env, {
-      roomy: () => this.#events.roomy && (this.#uplink.free || !this.#uplink.attached),
-      empty: () => this.#events.size === 0,
-      ended: () => this.#session.ended,
-    });
-    const toGatewayUs = (localUs: number) => this.#session.clock.toGatewayUs(localUs);
-    this.#registry = new ChannelRegistry(
-      env,
-      (channels) => this.#session.send({ type: "advertise", channels }),
-    );
-    this.#uplink = new Uplink(env, options.flushMs ?? DEFAULT_FLUSH_MS, () => this.#pump());
-    this.#states = new StateLane(this.#uplink, env, {
-      toGatewayUs,
-      channel: (number) => this.#registry.get(number),
-      moved: (move) => this.#moved(move),
-    });
-    this.#events = new EventLane(this.#uplink, {
-      bufferBytes: options.bufferBytes ?? DEFAULT_BUFFER_BYTES,
-      overflow: options.overflow ?? "reject",
-      storage: options.storage,
-      restored: options.storage ? this.#restore(options.storage) : Promise.resolve(),
-      toGatewayUs,
-      roomMade: () => this.#room.changed(),
-      failed: (error) => this.#complain(error),
-    });
-    this.#downlink = new Downlink({
-      channel: (number) => this.#registry.get(number),
-      sendAck: (frame) => this.#session.sendFrame(frame, "control"),
-      sendResult: (result) => {
-        this.#session.send(result);
-        return this.#session.open;
-      },
-      failed: (topic, error) =>
-        this.#complain(new Error(`desired value of ${topic} was not applied`, { cause: error })),
-    });
-    if (!options.storage) this.#session.start();
+    this.#own = new DeviceSession(options);
   }
 
   get status(): Status {
-    return this.#session.board.status;
+    return this.#own.session.board.status;
   }
 
   /** Tells `listener` the status now and at each change; the returned function stops that. */
   onStatus(listener: StatusListener): () => void {
-    return this.#session.board.watch(listener);
+    return this.#own.session.board.watch(listener);
   }
 
   /** Resolves when the session is open; rejects with {@link ClosedError} when it never will be. */
   opened(): Promise<void> {
-    return this.#session.opened();
+    return this.#own.session.opened();
   }
 
   /** The device's name, as its token says; undefined before the first welcome. */
   get name(): string | undefined {
-    return this.#name;
+    return this.#own.name;
   }
 
   /** Gateway time now, microseconds since 1970. `status.clockErrorMs` bounds its error. */
   nowUs(): number {
-    return this.#session.nowUs();
+    return this.#own.session.nowUs();
   }
 
   /** Counts of what waits and what was left out. */
   get stats(): DeviceStats {
     return {
-      pendingEvents: this.#events.size,
-      pendingBytes: this.#events.bytes,
-      overflowedEvents: this.#events.overflowed,
-      conflatedSamples: this.#states.conflated,
+      pendingEvents: this.#own.events.size,
+      pendingBytes: this.#own.events.bytes,
+      overflowedEvents: this.#own.events.overflowed,
+      conflatedSamples: this.#own.states.conflated,
     };
   }
 
@@ -179,22 +96,18 @@ export class Device implements AsyncDisposable {
   channel(options: ChannelOptions<"state">): StateChannel;
   channel(options: ChannelOptions | WritableOptions): Channel {
     this.#assertOpen();
-    const record = this.#registry.add(options);
+    const record = this.#own.declare(options);
     const channel = {
       topic: options.topic,
       get status() {
         return record.status;
       },
-      close: () => this.#withdraw(record),
+      close: () => this.#own.withdraw(record),
     };
     if (record.options.writable) return channel;
     const encode = encoderOf(options.encoding ?? "raw", options.fields);
-    if (record.class === "event") {
-      this.#refill(record);
-      this.#events.add(record);
-    }
     const publish = (value: Value, { timeUs }: PublishOptions = {}) =>
-      this.#publish(record, encode(value), timeUs);
+      this.#own.publish(record, encode(value), timeUs);
     return Object.defineProperty(channel, "publish", { value: publish, enumerable: true });
   }
 
@@ -205,18 +118,18 @@ export class Device implements AsyncDisposable {
    * @throws {ClosedError} when the connection is closed for good.
    */
   async ready(): Promise<void> {
-    await this.#room.ready();
+    await this.#own.room.ready();
     this.#assertOpen();
   }
 
   /** Sends what is gathered without waiting for `flushMs`. */
   flush(): void {
-    this.#uplink.flush();
+    this.#own.uplink.flush();
   }
 
   /** Cuts the wait before the next attempt to connect short. */
   retryNow(): void {
-    this.#session.retryNow();
+    this.#own.session.retryNow();
   }
 
   /**
@@ -225,159 +138,13 @@ export class Device implements AsyncDisposable {
    * them.
    */
   async close(options: { drainMs?: number; reason?: string } = {}): Promise<void> {
-    this.#uplink.flush();
-    await this.#room.drained(options.drainMs ?? DEFAULT_DRAIN_MS);
-    this.#session.close(options.reason ?? "closed by the program");
+    this.#own.uplink.flush();
+    await this.#own.room.drained(options.drainMs ?? DEFAULT_DRAIN_MS);
+    this.#own.session.close(options.reason ?? "closed by the program");
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  /** Takes up what an earlier run left, then connects. Nothing is stored before. */
-  async #restore(storage: EventStorage): Promise<void> {
-    try {
-      await Promise.resolve(); // the constructor ends first: what fails here closes a device that is complete
-      await this.#kept.load(storage);
-      for (const record of this.#registry.all()) {
-        if (record.class === "event" && !record.options.writable) this.#refill(record);
-      }
-      await storage.producer(this.#kept.producer, false);
-      if (!this.#session.ended) this.#session.start();
-    } catch (error) {
-      this.#session.close(`storage: ${error instanceof Error ? error.message : error}`);
-      throw error;
-    }
-  }
-
-  #refill(record: ChannelRecord): void {
-    const kept = this.#kept.take(record.options.topic);
-    if (kept) this.#events.restore(record, kept);
-  }
-
-  #hello(): Record<string, unknown> {
-    const { client, enrol, token } = this.#options;
-    return {
-      producer: this.#kept.producer,
-      clock: "gateway",
-      ...(client === undefined ? {} : { client }),
-      ...(enrol && token === undefined && !this.#session.hasToken ? { enrol } : {}),
-    };
-  }
-
-  #opened(welcome: Welcome, transport: ClientTransport): void {
-    this.#name = welcome.device;
-    this.#maxPayloadBytes = welcome.limits.maxPayloadBytes;
-    if (welcome.epoch !== this.#epoch) this.#downlink.reset();
-    this.#epoch = welcome.epoch;
-    this.#uplink.attach(transport, welcome.limits.maxMessageBytes);
-    this.#events.attach(welcome.limits.maxUnackedBytes);
-    this.#registry.attach();
-  }
-
-  #moved(move: LaneMove): void {
-    this.#session.moved(move);
-    this.#pump();
-  }
-
-  #lost(): void {
-    this.#uplink.detach();
-    this.#events.detach();
-    this.#states.detach(this.#registry.all(), this.#session.confirmedUs);
-    this.#registry.detach();
-    this.#room.changed();
-  }
-
-  #closed(error: ClosedError): void {
-    this.#events.close(error);
-    for (const record of [...this.#registry.all()]) this.#registry.remove(record);
-    this.#room.changed();
-  }
-
-  #publish(
-    record: ChannelRecord,
-    payload: Uint8Array,
-    timeUs: number | undefined,
-  ): boolean | Promise<number> {
-    if (payload.length > this.#maxPayloadBytes) {
-      throw new RangeError(
-        `payload of ${payload.length} bytes on ${record.options.topic} is above the limit of ${this.#maxPayloadBytes}`,
-      );
-    }
-    const nowUs = this.#env.nowUs();
-    const local = timeUs === undefined;
-    const time = timeUs ?? nowUs;
-    if (record.class === "event") return this.#events.publish(record, payload, time, local);
-    return record.status.state !== "closed" && this.#states.publish(record, payload, time, local, nowUs);
-  }
-
-  #withdraw(record: ChannelRecord): void {
-    if (record.status.state === "closed") return;
-    const known = record.status.state === "ready";
-    this.#uplink.flush();
-    this.#registry.remove(record);
-    this.#events.remove(record, new ClosedError(`channel ${record.options.topic} was withdrawn`));
-    if (known) this.#session.send({ type: "unadvertise", channels: [record.number] });
-  }
-
-  #binary(bytes: Uint8Array): void {
-    if (bytes[0] === FRAME.ack) this.#events.acknowledged(decodeAck(bytes));
-    else this.#downlink.batch(bytes);
-  }
-
-  #message(message: ToDevice | undefined): void {
-    if (!message) return; // a later gateway says more than this program knows
-    switch (message.type) {
-      case "advertised":
-        return this.#advertised(message.channels);
-      case "error":
-        return this.#refused(message);
-      default:
-        return this.#session.shared(message);
-    }
-  }
-
-  #advertised(channels: { channel: number; last?: number }[]): void {
-    for (const { channel, last = 0 } of channels) {
-      const record = this.#registry.get(channel);
-      if (!record) continue;
-      record.status = { state: "ready" };
-      if (record.options.writable) this.#downlink.ready(record);
-      else if (record.class === "event" && !this.#events.ready(record, last)) return this.#startOver();
-    }
-    this.#pump();
-  }
-
-  /** The gateway has lost what it had confirmed (another database): a new producer counts from 1. */
-  #startOver(): void {
-    this.#events.startOver();
-    this.#kept.startOver().catch((error) => this.#complain(asError(error)));
-    this.#session.restart("the gateway does not know this producer's events any more");
-  }
-
-  #refused({ code, message, ref }: Extract<ToDevice, { type: "error" }>): void {
-    const error = new RefusedError(code, message);
-    const record = ref?.channel === undefined ? undefined : this.#registry.get(ref.channel);
-    if (record?.status.state === "pending") {
-      record.status = { state: "refused", code, message };
-      this.#events.refused(record, error);
-    }
-    this.#complain(error);
-  }
-
-  #complain(error: Error): void {
-    if (!this.#options.onError) return console.warn(`tidegate: ${error.message}`);
-    try {
-      this.#options.onError(error);
-    } catch (fault) {
-      reportFault(fault);
-    }
-  }
-
-  #pump(): void {
-    this.#events.pump();
-    this.#states.pump();
-    this.#room.changed();
   }
 
   #assertOpen(): void {
