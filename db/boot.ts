@@ -11,6 +11,7 @@ import { dropUnfinished } from "./compactor.ts";
 import { unpack } from "./compression.ts";
 import type { Opened } from "./messages.ts";
 import { metaValue, setMeta } from "./meta.ts";
+import { notRegrouped } from "./regrouped.ts";
 import {
   blocks,
   chunks,
@@ -75,7 +76,8 @@ function newestInChunks(
   gateway: string,
 ): Map<number, NonNullable<TopicRow["newest"]>> {
   const newest = new Map<number, NonNullable<TopicRow["newest"]>>();
-  const ids = connection.db.select({ id: chunks.id }).from(chunks).orderBy(chunks.id).all();
+  const ids = connection.db.select({ id: chunks.id }).from(chunks).where(notRegrouped).orderBy(chunks.id)
+    .all();
   for (const { id } of ids) {
     const chunk = connection.db.select().from(chunks).where(eq(chunks.id, id)).get();
     if (!chunk) continue;

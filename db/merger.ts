@@ -25,8 +25,11 @@ import { type Connection, transaction } from "./sqlite.ts";
 /** A topic is worth a merge when it has this many small blocks: each sample is then rewritten rarely. */
 export const MERGE_AT = 16;
 
-/** Blocks looked at in one merge. */
-const LOOK_AT = 256;
+/** Blocks looked at in one merge, and so merged into one in a single step at most. */
+const LOOK_AT = 64;
+
+/** Topics whose small blocks are counted in one step: mostly fewer than {@link MERGE_AT} each. */
+const TOPICS_PER_LOOK = 512;
 
 /** Fewer are merged only where nothing more can join them. */
 const MIN_MERGED = 8;
@@ -46,11 +49,21 @@ interface Stretch {
   closed: boolean;
 }
 
-/** How many small blocks each topic has, of those that have any. */
-export function smallBlocks({ db }: Connection): Map<number, number> {
-  const rows = db.select({ topic: blocks.topic, count: sql<number>`count(*)` }).from(blocks)
-    .where(sql`small = 1`).groupBy(blocks.topic).all();
-  return new Map(rows.map(({ topic, count }) => [topic, Number(count)]));
+/** Topics that have at least `least` small blocks. Looks at some topics at a time and yields in between. */
+export function* worthMerging({ raw }: Connection, least: number = MERGE_AT): Generator<void, number[]> {
+  const found: number[] = [];
+  const nextTopic = raw.prepare("SELECT min(topic) AS topic FROM blocks WHERE small = 1 AND topic >= ?");
+  const count = raw.prepare(
+    `SELECT topic FROM blocks WHERE small = 1 AND topic BETWEEN ? AND ? GROUP BY topic HAVING count(*) >= ?`,
+  );
+  for (let from = 0;;) {
+    const { topic } = nextTopic.get(from) as { topic: number | null };
+    if (topic === null) return found;
+    from = topic + TOPICS_PER_LOOK;
+    const rows = count.all(topic, from - 1, least) as { topic: number }[];
+    for (const row of rows) found.push(row.topic);
+    yield;
+  }
 }
 
 /** The topic's blocks from its first small one on, in order. */

@@ -95,4 +95,8 @@ export const MIGRATIONS: readonly Migration[] = [
       ) WITHOUT ROWID;
     `,
   },
+  {
+    name: "chunks that are regrouped and not removed yet",
+    sql: `INSERT INTO meta (key, value) VALUES ('regrouped_to', '0');`,
+  },
 ];

@@ -8,14 +8,20 @@ import { and, asc, inArray, isNotNull, lt, lte, sql } from "drizzle-orm";
 import type { StoreLimits } from "./messages.ts";
 import { addToMeta, committedGeneration } from "./meta.ts";
 import { MAX_PRODUCERS_PER_TOPIC } from "./producers.ts";
-import { blocks, META, producers, sessionEvents, sessions, trimmed } from "./schema.ts";
+import { blocks, META, sessionEvents, sessions, trimmed } from "./schema.ts";
 import { type Connection, transaction } from "./sqlite.ts";
 
-/** Rows removed in one transaction. */
-const ROWS_PER_STEP = 32;
+/** Rows removed in one transaction: each is up to nine pages to set free. */
+const ROWS_PER_STEP = 16;
 
-/** Pages given back in one step. */
-const PAGES_PER_STEP = 128;
+/** Pages given back in one step; each may have to be moved. */
+const PAGES_PER_STEP = 32;
+
+/** The file is not shortened for fewer pages than this. */
+const MIN_PAGES = 128;
+
+/** Topics whose producers are looked at in one step. */
+const TOPICS_PER_STEP = 64;
 
 /** Smallest limit of size: below it, the write-ahead log and work in progress would be most of the file. */
 export const MIN_MAX_BYTES = 32 * 1024 * 1024;
@@ -107,20 +113,39 @@ function removeSessions({ db }: Connection, beforeMs: number): number {
   return old.length;
 }
 
-/** Forgets producers that have surely given up: of each topic the last few stay, for as long as they are heard. */
-function forgetProducers({ db, raw }: Connection, nowMs: number): void {
-  db.delete(producers).where(lt(producers.updatedAt, nowMs - PRODUCER_AGE_MS)).run();
-  raw.prepare(`
+/**
+ * Forgets producers that have surely given up: of each topic the last few stay, for as long as they are heard. Yields
+ * after each step.
+ */
+export function* forgetProducers({ raw }: Connection, nowMs: number): Generator<void> {
+  const nextTopic = raw.prepare("SELECT min(topic) AS topic FROM producers WHERE topic >= ?");
+  const forget = raw.prepare(`
     DELETE FROM producers WHERE (topic, producer) IN (
       SELECT topic, producer FROM (
-        SELECT topic, producer, row_number() OVER (PARTITION BY topic ORDER BY updated_at DESC) AS place
-        FROM producers
-      ) WHERE place > ?
-    )`).run(MAX_PRODUCERS_PER_TOPIC);
+        SELECT topic, producer, updated_at,
+          row_number() OVER (PARTITION BY topic ORDER BY updated_at DESC) AS place
+        FROM producers WHERE topic BETWEEN ? AND ?
+      ) WHERE place > ? OR updated_at < ?
+    )`);
+  for (let from = 0;;) {
+    const { topic } = nextTopic.get(from) as { topic: number | null };
+    if (topic === null) return;
+    from = topic + TOPICS_PER_STEP;
+    forget.run(topic, from - 1, MAX_PRODUCERS_PER_TOPIC, nowMs - PRODUCER_AGE_MS);
+    yield;
+  }
 }
 
-/** Removes what is too old or too much, then shortens the file. Yields after each step. */
-export function* trim(connection: Connection, limits: StoreLimits, nowMs: number): Generator<void> {
+/**
+ * Removes what is too old or too much, then shortens the file. Yields after each step.
+ *
+ * @returns whether the file is shorter as soon as the write-ahead log is carried over to it.
+ */
+export function* trim(
+  connection: Connection,
+  limits: StoreLimits,
+  nowMs: number,
+): Generator<void, boolean> {
   if (limits.maxAgeMs > 0) {
     const beforeMs = nowMs - limits.maxAgeMs;
     while (removeBlocks(connection, beforeMs * 1000) > 0) yield;
@@ -133,23 +158,21 @@ export function* trim(connection: Connection, limits: StoreLimits, nowMs: number
     }
     yield;
   }
-  forgetProducers(connection, nowMs);
-  yield* shorten(connection, limits);
+  return yield* shorten(connection, limits);
 }
 
 /** Gives free pages back to the file system while the file is above its limit or a good part of it is free. */
-function* shorten(connection: Connection, limits: StoreLimits): Generator<void> {
+function* shorten(connection: Connection, limits: StoreLimits): Generator<void, boolean> {
   let shortened = false;
   for (;;) {
     const { pages, free, pageBytes } = fileSize(connection);
     const above = limits.maxBytes > 0 && pages * pageBytes > allowedBytes(limits);
-    if (free < PAGES_PER_STEP || !(above || free > pages / 4)) break;
+    if (free < MIN_PAGES || !(above || free > pages / 4)) break;
     // `exec` would give back one page only: the pragma does a page for each row that is asked of it.
     connection.raw.prepare(`PRAGMA incremental_vacuum(${PAGES_PER_STEP})`).all();
     if (fileSize(connection).pages >= pages) break;
     shortened = true;
     yield;
   }
-  // The file itself is cut when the log is carried over to it.
-  if (shortened) connection.raw.prepare("PRAGMA wal_checkpoint(PASSIVE)").all();
+  return shortened;
 }

@@ -11,6 +11,7 @@ import { ChunkReader } from "./chunk.ts";
 import { Columns } from "./columns.ts";
 import { unpack } from "./compression.ts";
 import { committedGeneration } from "./meta.ts";
+import { notRegrouped } from "./regrouped.ts";
 import { blocks, chunks, topics, trimmed } from "./schema.ts";
 import { type Connection, snapshot } from "./sqlite.ts";
 
@@ -92,7 +93,7 @@ export class SampleSource {
     )
       .where(eq(chunks.id, value("id"))).prepare();
     this.#listChunks = db.select({ id: chunks.id, run: chunks.run, rawBytes: chunks.rawBytes }).from(chunks)
-      .orderBy(chunks.id).prepare();
+      .where(notRegrouped).orderBy(chunks.id).prepare();
     this.#trimmed = db.select({ run: trimmed.run, lastOffset: trimmed.lastOffset }).from(trimmed)
       .where(and(eq(trimmed.topic, value("topic")), sql`run between ${value("from")} and ${value("to")}`))
       .orderBy(trimmed.run).prepare();

@@ -3,7 +3,8 @@
  *
  * Samples live on two levels. `chunks` holds what the recorder committed, as it came: one row a commit, all
  * topics mixed. `blocks` holds the same samples regrouped by topic, so that one topic and time range is read
- * without touching its neighbours. The compactor moves them from the one to the other.
+ * without touching its neighbours. The compactor moves them from the one to the other; what it has moved stays among
+ * the chunks for a moment (regrouped.ts).
  *
  * @module
  */
@@ -29,6 +30,8 @@ export const META = {
   generation: "generation",
   /** Greatest block id before the compaction that is under way, or was when the gateway died. */
   compactingFrom: "compacting_from",
+  /** Chunks up to and including this id are regrouped: nobody may read them any more. */
+  regroupedTo: "regrouped_to",
   /** Samples committed, ever. */
   committedSamples: "committed_samples",
   /** Samples that retention removed, ever. */

@@ -6,9 +6,10 @@
  */
 import { sql } from "drizzle-orm";
 import { compact, Workspace } from "./compactor.ts";
-import { merge, MERGE_AT, smallBlocks } from "./merger.ts";
+import { merge, worthMerging } from "./merger.ts";
 import type { StoreLimits } from "./messages.ts";
-import { isTooLarge, trim } from "./retention.ts";
+import { notRegrouped, removeRegrouped } from "./regrouped.ts";
+import { forgetProducers, isTooLarge, trim } from "./retention.ts";
 import { chunks } from "./schema.ts";
 import type { Connection } from "./sqlite.ts";
 
@@ -21,12 +22,17 @@ const MAX_CHUNK_AGE_MS = 600_000;
 /** How often the limits of age and size are looked at, in milliseconds. */
 const TRIM_INTERVAL_MS = 10_000;
 
+/** How often producers that have given up are looked for, in milliseconds: few come, and each is a small row. */
+const FORGET_INTERVAL_MS = 3_600_000;
+
 /** What tidying needs of the writer. */
 export interface TidyingParts {
   connection: Connection;
   limits: StoreLimits;
   /** A step is about to be taken. */
   stepping(): void;
+  /** The file is to be cut, which carrying the write-ahead log over to it does. */
+  shortened(): void;
   /** The disk refused a step; it is tried again later. */
   failed(error: unknown): void;
 }
@@ -38,6 +44,7 @@ export class Tidying {
   #chunkBytes = 0;
   #oldestChunkMs = Infinity;
   #nextTrimMs = 0;
+  #nextForgetMs = 0;
   #mergeQueue: number[] = [];
   #job: Generator<void> | undefined;
   #turn: ReturnType<typeof setTimeout> | undefined;
@@ -49,6 +56,7 @@ export class Tidying {
   /** Looks at what an earlier run left, and begins. */
   start(nowMs: number): void {
     this.#countChunks(nowMs);
+    this.#job = removeRegrouped(this.parts.connection);
     this.schedule();
   }
 
@@ -68,7 +76,7 @@ export class Tidying {
   /** Gives the tidying its next turn, behind whatever messages have come in. */
   schedule(): void {
     if (this.#stopped || (this.#job && this.#turn !== undefined)) return;
-    this.#job = this.#attempt(() => this.#nextJob(Date.now()));
+    this.#job ??= this.#attempt(() => this.#nextJob(Date.now()));
     clearTimeout(this.#turn);
     this.#turn = setTimeout(() => this.#takeTurn(), this.#job ? 0 : TRIM_INTERVAL_MS);
   }
@@ -82,6 +90,7 @@ export class Tidying {
     for (let topic = this.#mergeQueue.pop(); topic !== undefined; topic = this.#mergeQueue.pop()) {
       for (const _ of merge(connection, topic));
     }
+    for (const _ of forgetProducers(connection, nowMs));
     for (const _ of trim(connection, limits, nowMs));
   }
 
@@ -90,7 +99,11 @@ export class Tidying {
     const { connection, limits } = this.parts;
     if (nowMs >= this.#nextTrimMs) {
       this.#nextTrimMs = nowMs + TRIM_INTERVAL_MS;
-      return trim(connection, limits, nowMs);
+      return this.#trim(nowMs);
+    }
+    if (nowMs >= this.#nextForgetMs) {
+      this.#nextForgetMs = nowMs + FORGET_INTERVAL_MS;
+      return forgetProducers(connection, nowMs);
     }
     const due = this.#chunkBytes >= limits.compactBytes || this.chunks >= MAX_CHUNKS ||
       nowMs - this.#oldestChunkMs >= MAX_CHUNK_AGE_MS;
@@ -104,16 +117,18 @@ export class Tidying {
     const { connection, limits } = this.parts;
     yield* compact(connection, limits.compactBytes, this.#workspace);
     this.#countChunks(nowMs);
-    for (const [topic, count] of smallBlocks(connection)) {
-      if (count >= MERGE_AT) this.#mergeQueue.push(topic);
-    }
+    this.#mergeQueue = yield* worthMerging(connection);
     this.#nextTrimMs = 0;
+  }
+
+  *#trim(nowMs: number): Generator<void> {
+    if (yield* trim(this.parts.connection, this.parts.limits, nowMs)) this.parts.shortened();
   }
 
   #countChunks(nowMs: number): void {
     const row = this.parts.connection.db
       .select({ count: sql<number>`count(*)`, bytes: sql<number>`coalesce(sum(raw_bytes), 0)` }).from(chunks)
-      .get();
+      .where(notRegrouped).get();
     this.chunks = Number(row?.count ?? 0);
     this.#chunkBytes = Number(row?.bytes ?? 0);
     this.#oldestChunkMs = this.chunks > 0 ? nowMs : Infinity;

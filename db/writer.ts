@@ -115,6 +115,7 @@ class Writer {
       connection: this.#connection,
       limits: this.limits,
       stepping: () => this.#grow(STEP_BYTES),
+      shortened: () => this.#grow(CHECKPOINT_BYTES),
       failed: (error) => this.#report(explain(error, this.#connection.path)),
     });
   }
@@ -191,6 +192,7 @@ class Writer {
 
   maintain(nowMs: number): null {
     this.#tidying.finish(nowMs);
+    this.#connection.raw.prepare("PRAGMA wal_checkpoint(PASSIVE)").all();
     return null;
   }
 
