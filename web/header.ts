@@ -73,9 +73,9 @@ export class Header {
       { class: "bar" },
       element(
         "a",
-        { class: "brand", href: "/" },
+        { class: "brand", href: "/", "aria-label": "Tidegate" },
         element("img", { src: "/icon.svg", alt: "", width: 28, height: 28 }),
-        "Tidegate",
+        element("span", {}, "Tidegate"),
       ),
       this.#pill,
       this.#counts,
@@ -217,9 +217,9 @@ function detailRows(
 ): [string, string][] {
   const rows: [string, string][] = [];
   if (status?.state === "open") {
-    rows.push(["Way", transportName(status.transport)], ["Session", status.session]);
+    rows.push(["Transport", transportName(status.transport)], ["Session", status.session]);
     rows.push(["Round trip", formatDelay(status.roundTripMs)]);
-    rows.push(["Why this way", status.transportCause]);
+    rows.push(["Why this transport", status.transportCause]);
     rows.push(["Clock", `known to ± ${formatDelay(status.clockErrorMs)}`]);
   }
   if (status?.state === "waiting") rows.push(["Lost because", status.reason]);

@@ -45,8 +45,8 @@ export interface ArrivedSample {
   offset: number;
   /** Gateway's clock, microseconds since 1970. */
   timeUs: number;
-  /** From the recording, as opposed to just measured. */
-  recorded: boolean;
+  /** From the recording or from before the session, as opposed to just measured. */
+  past: boolean;
   bytes: Uint8Array;
 }
 
@@ -98,14 +98,14 @@ export class Model {
     if (!topic) return;
     const timeMs = sample.timeUs / 1000;
     this.received++;
-    if (!sample.recorded) { // the past comes as fast as the link lets it
+    if (!sample.past) { // the past comes as fast as the link lets it
       this.rate.mark(nowMs);
       this.byteRate.mark(nowMs, sample.bytes.length);
       this.delay.mark(gatewayNowMs - timeMs);
     }
     this.#watch(
       topic,
-      () => topic.sample(sample.bytes, timeMs, sample.offset, !sample.recorded, nowMs),
+      () => topic.sample(sample.bytes, timeMs, sample.offset, !sample.past, nowMs),
     );
     if (topic.path === STATUS_PATH) this.#device(topic.device).presence = presence(topic.value);
   }

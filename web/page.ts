@@ -63,6 +63,8 @@ class LivePage {
   /** Samples since then, milliseconds since 1970, have been asked for. */
   #pastSinceMs = Infinity;
   #lost = 0;
+  /** The session, and when it began, milliseconds since 1970: a value from before is not late, but old. */
+  #session = { id: "", sinceMs: Infinity };
 
   constructor() {
     document.body.replaceChildren(this.#header.root, this.#content);
@@ -118,7 +120,7 @@ class LivePage {
         topic: sample.topic,
         offset: sample.offset,
         timeUs: sample.timeUs,
-        recorded: sample.recorded,
+        past: sample.recorded || sample.timeUs / 1000 < this.#session.sinceMs,
         bytes: sample.payload,
       },
       this.#gatewayMs(),
@@ -128,6 +130,9 @@ class LivePage {
 
   /** A connection that cannot be had may mean that the cookie is no longer good, which only asking tells. */
   async #statusChanged(status: Status): Promise<void> {
+    if (status.state === "open" && status.session !== this.#session.id) {
+      this.#session = { id: status.session, sinceMs: this.#gatewayMs() };
+    }
     this.#summarise();
     if (status.state !== "waiting" && status.state !== "closed") return;
     const dashboard = this.#dashboard;

@@ -34,14 +34,16 @@ export class SessionsPanel {
   #own = "";
 
   constructor() {
-    const head = ["Session", "Way", "Round trip", "Why"].map((name) => element("th", { scope: "col" }, name));
+    const head = ["Session", "Transport", "Round trip", "Why"].map((name) =>
+      element("th", { scope: "col" }, name)
+    );
     this.root = element(
       "div",
       { class: "sessions", hidden: true },
       element(
         "table",
         {},
-        element("caption", {}, "Open sessions"),
+        element("caption", {}, "Open sessions, apart from raw and MQTT devices"),
         element("thead", {}, element("tr", {}, ...head)),
         this.#rows,
       ),

@@ -24,9 +24,9 @@ function watched(): { model: Model; told: string[]; topic(device: string, path: 
   return { model, told, topic: (device, path) => model.devices.get(device)!.topics.get(path)! };
 }
 
-function send(model: Model, topic: string, payload: unknown, timeMs = NOW_MS, recorded = false): void {
+function send(model: Model, topic: string, payload: unknown, timeMs = NOW_MS, past = false): void {
   const bytes = payload instanceof Uint8Array ? payload : encoder.encode(JSON.stringify(payload));
-  model.sample({ topic, offset: 1, timeUs: timeMs * 1000, recorded, bytes }, NOW_MS, NOW_MS);
+  model.sample({ topic, offset: 1, timeUs: timeMs * 1000, past, bytes }, NOW_MS, NOW_MS);
 }
 
 Deno.test("Model finds devices and topics by what is announced, each once", () => {
@@ -61,7 +61,7 @@ Deno.test("Model takes a device's presence from its status topic, which has no c
   assertEquals(model.devices.get("a")!.presence, { online: true, transport: "websocket", session: "s" });
 });
 
-Deno.test("Model measures delay and rate of live samples and not of recorded ones", () => {
+Deno.test("Model measures delay and rate of live samples and not of the past", () => {
   const { model } = watched();
   model.announced(announcement("a/x"));
   send(model, "a/x", 1, NOW_MS - 60_000, true);

@@ -22,7 +22,8 @@ eachForm(({ form, alone }) => {
     await page.goto(`${gateway.url}/#token=${gateway.token}`);
     await page.locator(".pill", { hasText: /live by WebRTC/ }).click();
     const details = page.locator("#connection");
-    const why = details.locator("div", { has: page.getByText("Why this way", { exact: true }) }).locator("dd")
+    const why = details.locator("div", { has: page.getByText("Why this transport", { exact: true }) })
+      .locator("dd")
       .first();
     assertMatch((await why.textContent())!, /the state lane answers within/);
     const rows = details.locator("tbody tr");
@@ -34,12 +35,19 @@ eachForm(({ form, alone }) => {
     assertMatch(own, /WebRTC\s.*ms\s.*directly/s);
     const other = texts.find((text) => text !== own)!;
     assertMatch(other, /WebSocket.*has made no offer.*→ in Deno, Bun and Node/s);
+    await page.setViewportSize({ width: 360, height: 740 });
+    const list = details.locator(".sessions");
+    assertEquals(
+      await list.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth),
+      0,
+      "a phone shows every column",
+    );
     assertEquals(faults, []);
 
     const reader = await browser.open(gateway.url);
     await reader.page.goto(`${gateway.url}/#token=${token}`);
     await reader.page.locator(".pill", { hasText: /live by WebRTC/ }).click();
-    await reader.page.getByText("Why this way", { exact: true }).waitFor();
+    await reader.page.getByText("Why this transport", { exact: true }).waitFor();
     assert(
       await reader.page.locator(".sessions").isHidden(),
       "a dashboard's token sees its own session alone",
