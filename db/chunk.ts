@@ -16,6 +16,7 @@
  * @module
  */
 import type { BorrowedSample } from "../hub/sample.ts";
+import { copyBytes } from "../protocol/copy.ts";
 import { Cursor, MAX_VARINT_BYTES, unzigzag, writeVarint, zigzag } from "../protocol/varint.ts";
 
 /** Longest producer name in UTF-8 bytes; `hello` lets through 64 characters. */
@@ -23,9 +24,6 @@ const MAX_PRODUCER_BYTES = 255;
 
 /** Bytes that a record takes at most beside the payload. */
 export const MAX_CHUNK_OVERHEAD_BYTES = 6 * MAX_VARINT_BYTES + 1 + MAX_PRODUCER_BYTES;
-
-/** Payloads up to this size are copied by a loop: below it, the call into `set` costs more than the copy. */
-const LOOP_COPY_BYTES = 48;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -81,14 +79,9 @@ export class ChunkWriter {
   }
 
   #payload(at: number, bytes: Uint8Array, start: number, end: number): void {
-    const target = this.bytes;
-    let to = writeVarint(target, at, end - start);
-    if (end - start <= LOOP_COPY_BYTES) { for (let i = start; i < end; i++) target[to++] = bytes[i]!; }
-    else {
-      target.set(bytes.subarray(start, end), to);
-      to += end - start;
-    }
-    this.length = to;
+    const to = writeVarint(this.bytes, at, end - start);
+    copyBytes(this.bytes, to, bytes, start, end);
+    this.length = to + end - start;
     this.count++;
   }
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { copyBytes } from "../protocol/copy.ts";
 
 const FIRST_CAPACITY = 16;
 
@@ -14,14 +15,6 @@ function grown<T extends Float64Array | Uint32Array | Uint8Array>(
   const next = new make(Math.max(needed, from.length * 2));
   next.set(from);
   return next;
-}
-
-/** Payloads up to this size are copied by a loop: below it, the call into `set` costs more than the copy. */
-const LOOP_COPY_BYTES = 64;
-
-function copy(target: Uint8Array, to: number, source: Uint8Array, start: number, end: number): void {
-  if (end - start > LOOP_COPY_BYTES) target.set(source.subarray(start, end), to);
-  else for (let at = start; at < end;) target[to++] = source[at++]!;
 }
 
 /** A growable list of samples. The payload of sample `i` is `bytes[start(i), ends[i])`. */
@@ -76,7 +69,7 @@ export class Columns {
     this.timesUs[i] = timeUs;
     this.sessions[i] = session;
     this.ends[i] = size;
-    copy(this.bytes, this.size, bytes, start, end);
+    copyBytes(this.bytes, this.size, bytes, start, end);
     this.size = size;
     this.count = i + 1;
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { copyBytes } from "../protocol/copy.ts";
 import type { BorrowedSample } from "./sample.ts";
 import type { Topic } from "./topic.ts";
 
@@ -31,7 +32,7 @@ export class LatestValues {
     } else if (slot.bytes.length < length) {
       slot.bytes = new Uint8Array(length);
     }
-    slot.bytes.set(sample.bytes.subarray(sample.start, sample.end));
+    copyBytes(slot.bytes, 0, sample.bytes, sample.start, sample.end);
     slot.start = 0;
     slot.end = length;
     slot.offset = sample.offset;

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ChannelAnnouncement, DeliveryClass, Encoding, StructField } from "../protocol/control.ts";
+import { copyBytes } from "../protocol/copy.ts";
 import type { BorrowedSample, SampleListener } from "./sample.ts";
 
 /** What is fixed, or changes only when the device advertises anew. */
@@ -51,7 +52,7 @@ export class Topic {
   }
 
   /** Keeps a copy of the sample as the newest value, in the same buffer where it fits. */
-  remember(sample: BorrowedSample): void {
+  remember(sample: BorrowedSample): NewestValue {
     const length = sample.end - sample.start;
     let newest = this.newest;
     if (!newest || newest.bytes.length < length) {
@@ -62,9 +63,8 @@ export class Topic {
     newest.timeUs = sample.timeUs;
     newest.session = sample.session;
     newest.length = length;
-    const { bytes, start } = sample;
-    if (length <= 48) { for (let i = 0; i < length; i++) newest.bytes[i] = bytes[start + i]!; }
-    else newest.bytes.set(bytes.subarray(start, sample.end));
+    copyBytes(newest.bytes, 0, sample.bytes, sample.start, sample.end);
+    return newest;
   }
 
   /** The topic as `channels` announces it. */

@@ -17,6 +17,7 @@
  * @module
  */
 import { CLOSE } from "./close_codes.ts";
+import { copyBytes } from "./copy.ts";
 import { ProtocolError } from "./errors.ts";
 import { MAX_PAYLOAD_BYTES, MAX_SEQUENCE } from "./limits.ts";
 import { Cursor, unzigzag, varintLength, writeVarint, zigzag } from "./varint.ts";
@@ -32,18 +33,6 @@ const FIXED_HEADER_BYTES = 10;
 
 /** Most bytes that a batch's header and one record's header take beside the payload. */
 export const MAX_RECORD_OVERHEAD_BYTES = 48;
-
-/** Payloads up to this size are copied by a loop: below it, the call into `set` costs more than the copy. */
-const LOOP_COPY_BYTES = 48;
-
-function copyInto(target: Uint8Array, at: number, source: Uint8Array, start: number, end: number): void {
-  const length = end - start;
-  if (length <= LOOP_COPY_BYTES) {
-    for (let i = 0; i < length; i++) target[at + i] = source[start + i]!;
-  } else {
-    target.set(start === 0 && end === source.length ? source : source.subarray(start, end), at);
-  }
-}
 
 const EMPTY = new Uint8Array(0);
 
@@ -129,7 +118,7 @@ export class BatchWriter {
     at = writeVarint(buffer, at, sequence);
     at = writeVarint(buffer, at, delta);
     at = writeVarint(buffer, at, size);
-    copyInto(buffer, at, bytes, start, end);
+    copyBytes(buffer, at, bytes, start, end);
     this.length = total;
     this.count++;
     return true;
