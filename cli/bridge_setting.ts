@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "zod";
-import { sparkplugSchema } from "../mqtt/sparkplug/config.ts";
+import { type HostedNodeConfig, hostedNodeSchema, sparkplugSchema } from "../mqtt/sparkplug/config.ts";
 import { type BridgeConfig, bridgeName, bridgeSchema } from "../mqtt/bridge/config.ts";
 
 /** Where a problem lies, such as `rules[0].topic: `. */
@@ -49,6 +49,39 @@ export function edgeNode() {
     context.addIssue({ code: "custom", message });
     return z.NEVER;
   });
+}
+
+/** Edge nodes whose host application the gateway is: `DEVICE=GROUP/NODE`, or all that can be said of one. */
+export function hostedNodes() {
+  return z.unknown().transform((given, context) => {
+    const problem = (message: string) => {
+      context.addIssue({ code: "custom", message });
+      return z.NEVER;
+    };
+    const entries = typeof given === "string" ? entriesOf(given) : given;
+    if (!Array.isArray(entries)) return problem("expected a list of DEVICE=GROUP/NODE or of objects");
+    const nodes = entries.map((entry) => hostedNodeSchema.safeParse(hostedNodeOf(entry)));
+    for (const [i, { error }] of nodes.entries()) {
+      const issue = error?.issues[0];
+      if (issue) return problem(`node ${i + 1}: ${place(issue.path)}${issue.message}`);
+    }
+    const known = nodes.flatMap(({ data }) => data ?? []);
+    for (const key of [(one: HostedNodeConfig) => one.device, nodeId]) {
+      const names = known.map(key);
+      const twice = names.find((name, i) => names.indexOf(name) !== i);
+      if (twice !== undefined) return problem(`${twice} is there twice: one device is one node`);
+    }
+    return known;
+  });
+}
+
+const nodeId = ({ group, node }: HostedNodeConfig) => `${group}/${node}`;
+
+function hostedNodeOf(entry: unknown): unknown {
+  if (typeof entry !== "string") return entry;
+  const [device, id = ""] = entry.split("=");
+  const [group, node] = id.split("/");
+  return { device, group, node };
 }
 
 function nodeOf(text: string): unknown {

@@ -19,8 +19,8 @@ import {
   toggle,
   topicPattern,
 } from "./setting.ts";
-import { bridges, edgeNode, maskBridges } from "./bridge_setting.ts";
-import type { SparkplugConfig } from "../mqtt/sparkplug/config.ts";
+import { bridges, edgeNode, hostedNodes, maskBridges } from "./bridge_setting.ts";
+import type { HostedNodeConfig, SparkplugConfig } from "../mqtt/sparkplug/config.ts";
 import { exactDuration, exactSize } from "./units.ts";
 
 const SECOND = 1_000;
@@ -139,6 +139,13 @@ export const configSchema = z.strictObject({
       value: "GROUP/NODE",
       show: (value: SparkplugConfig | undefined) => value === undefined ? "off" : JSON.stringify(value),
     }),
+    sparkplugNodes: setting(hostedNodes(), {
+      help:
+        "devices that are Sparkplug edge nodes on the embedded broker: DEVICE=GROUP/NODE separated by commas, or " +
+        "objects in the config file",
+      value: "NODES",
+      show: (value: readonly HostedNodeConfig[]) => JSON.stringify(value),
+    }),
     bridges: setting(bridges(), {
       help: "MQTT brokers to bridge to: URLs separated by commas, or objects in the config file",
       value: "URLS",
@@ -182,6 +189,7 @@ export const CONFIG_DEFAULTS: Readonly<Record<string, unknown>> = {
   "mqtt.listen": "127.0.0.1:1883",
   "mqtt.anonymous": false,
   "mqtt.eventTopics": [],
+  "mqtt.sparkplugNodes": [],
   "mqtt.sessionMaxAge": "7d",
   "mqtt.bridges": [],
   "log.level": "info",

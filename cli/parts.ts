@@ -6,7 +6,7 @@
  */
 import type { RtcSettings } from "../rtc/settings.ts";
 import type { BridgeConfig } from "../mqtt/bridge/config.ts";
-import type { SparkplugConfig } from "../mqtt/sparkplug/config.ts";
+import type { HostedNodeConfig, SparkplugConfig } from "../mqtt/sparkplug/config.ts";
 import type { VerifyWorld } from "../mqtt/bridge/verify.ts";
 import type { WebSocketClass } from "./open_sockets.ts";
 
@@ -31,6 +31,8 @@ export interface MqttSettings {
   sessionMaxAgeMs: number | null;
   /** Makes the gateway an edge node on the embedded broker. */
   sparkplug?: SparkplugConfig;
+  /** Edge nodes of other makers whose host application the gateway is. */
+  sparkplugNodes: readonly HostedNodeConfig[];
   /** Brokers to bridge to. */
   bridges: readonly BridgeConfig[];
 }

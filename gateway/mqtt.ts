@@ -285,6 +285,7 @@ function brokerContext(
     tree,
     eventTopics: mqtt.eventTopics,
     sparkplug: mqtt.sparkplug !== undefined,
+    hostedNodes: new Map(mqtt.sparkplugNodes.map((node) => [node.device, node])),
     admit: (client) => admit(core, mqtt.anonymous, client),
     seen: (device) => access.devices.seen(device),
     log: (level, message) => log[level]("{message}", { message }),

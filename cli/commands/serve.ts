@@ -72,6 +72,7 @@ export function gatewaySettings(config: Config): GatewaySettings {
       listen: mqtt.listen,
       anonymous: mqtt.anonymous,
       eventTopics: mqtt.eventTopics,
+      sparkplugNodes: mqtt.sparkplugNodes,
       sessionMaxAgeMs: mqtt.sessionMaxAge,
       bridges: mqtt.bridges,
       ...(mqtt.sparkplug === undefined ? {} : { sparkplug: mqtt.sparkplug }),

@@ -75,7 +75,9 @@ export class EmbeddedBroker {
     this.#context = context;
     this.#fanOut = new FanOut(context.hub, context.tree);
     this.#kept = new KeptSessions(context);
-    this.#sparkplug = context.sparkplug ? new SparkplugTree() : undefined;
+    this.#sparkplug = context.sparkplug || context.hostedNodes.size > 0
+      ? new SparkplugTree(context.hostedNodes, context.tree.gateway, context.clock)
+      : undefined;
     this.#aedes = new Aedes({
       connectTimeout: CONNECT_TIMEOUT_MS,
       drainTimeout: DRAIN_TIMEOUT_MS,
@@ -146,6 +148,7 @@ export class EmbeddedBroker {
   /** Ends all connections. */
   stop(): Promise<void> {
     clearInterval(this.#totals);
+    this.#sparkplug?.farewell(this.#peers.values());
     this.#fanOut.stop();
     this.#kept.stop();
     return new Promise((stopped) => this.#aedes.close(() => stopped()));
@@ -290,7 +293,7 @@ export class EmbeddedBroker {
   async #maySubscribe(client: Client, { topic: filter, qos }: Subscription): Promise<boolean> {
     const peer = this.#peers.get(client);
     if (!peer) return false;
-    if (this.#sparkplug?.covers(filter) && !this.#sparkplug.mayRead(peer.principal)) return false;
+    if (this.#sparkplug?.covers(filter) && !this.#sparkplug.mayRead(peer.principal, filter)) return false;
     const pattern = peer.tree.patternOf(filter);
     const may = pattern === undefined || /[+#]/.test(pattern) || mayRead(peer.principal, pattern);
     if (!may) return false;

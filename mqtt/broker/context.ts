@@ -13,6 +13,7 @@ import type { EndableSession, SessionLog } from "../../hub/session_log.ts";
 import type { Topic } from "../../hub/topic.ts";
 import type { TopicWriter, WriteResult } from "../../hub/writing.ts";
 import type { CursorStore } from "../bridge/cursors.ts";
+import type { HostedNodeConfig } from "../sparkplug/config.ts";
 import type { TopicTree } from "../topics.ts";
 
 /** A connected device, as the directory of devices knows it. */
@@ -102,6 +103,8 @@ export interface BrokerContext {
   eventTopics: readonly string[];
   /** Whether Sparkplug's topics go from client to client. */
   sparkplug: boolean;
+  /** Devices that are Sparkplug edge nodes whose host application the gateway is. */
+  hostedNodes: ReadonlyMap<string, HostedNodeConfig>;
   /** Decides on a client; the token is the password, a device's user name its name. */
   admit(
     client: { id: string; user: string | undefined; password: string | undefined; remote: string },

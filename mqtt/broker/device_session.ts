@@ -7,7 +7,7 @@ import type { CloseCode } from "../../protocol/close_codes.ts";
 import { MAX_PAYLOAD_BYTES } from "../../protocol/limits.ts";
 import { matchesAny } from "../../protocol/topics.ts";
 import { PayloadError } from "../../payload/payload.ts";
-import type { Principal } from "../../hub/access.ts";
+import { mayWrite, type Principal } from "../../hub/access.ts";
 import type { CommitListener } from "../../hub/hub.ts";
 import type { Topic, TopicDescription } from "../../hub/topic.ts";
 import { PlainSession } from "../../sessions/plain.ts";
@@ -15,7 +15,11 @@ import type { Traffic } from "../../transport/transport.ts";
 import { definitionRefusal } from "../definitions.ts";
 import { guessEncoding, incoming } from "../payload.ts";
 import { COMMAND_LEVEL, deviceTopic, SET_LEVEL } from "../topics.ts";
+import { nodeMessage } from "../sparkplug/hosted/names.ts";
+import { HostedNode } from "../sparkplug/hosted/node.ts";
+import type { HostedNodeConfig } from "../sparkplug/config.ts";
 import type { BrokerContext, PresentDevice, WriteTarget } from "./context.ts";
+import { SPARKPLUG_PREFIX } from "./sparkplug_tree.ts";
 
 /** The client's side of a session. */
 export interface SessionClient {
@@ -25,6 +29,8 @@ export interface SessionClient {
   traffic(): Traffic;
   /** Sends a value or a command to the client; resolves when it is under way. */
   send(topic: string, payload: Uint8Array): Promise<void>;
+  /** Sends a Sparkplug command; false when the client has not subscribed to it. */
+  command(topic: string, payload: Uint8Array): boolean;
   /** Ends the connection. */
   end(reason: string): void;
 }
@@ -43,6 +49,9 @@ export class MqttDeviceSession implements PresentDevice, WriteTarget {
   /** Writable topics, with the MQTT topic that the client wants them on. */
   readonly #writable = new Map<Topic, string>();
   readonly #producer: string;
+  /** Where the device is a Sparkplug edge node. */
+  readonly #hosted: { config: HostedNodeConfig; node: HostedNode } | undefined;
+  #present = true;
 
   constructor(readonly context: BrokerContext, readonly client: SessionClient, device: string) {
     this.device = device;
@@ -56,6 +65,8 @@ export class MqttDeviceSession implements PresentDevice, WriteTarget {
       traffic: () => client.traffic(),
     });
     this.#producer = `mqtt ${id}`;
+    const config = context.hostedNodes.get(device);
+    this.#hosted = config && { config, node: this.#hostedNode(config) };
     context.presence.arrived(this);
   }
 
@@ -70,14 +81,21 @@ export class MqttDeviceSession implements PresentDevice, WriteTarget {
   /** Takes a message; `settled` is told when it may be acknowledged. */
   publish(mqttTopic: string, payload: Uint8Array, qos: number, settled: (taken: Taken) => void): void {
     if (this.#session.over) return settled("dropped");
+    if (this.#hosted && mqttTopic.startsWith(SPARKPLUG_PREFIX)) {
+      this.#sparkplug(this.#hosted, mqttTopic, payload);
+      return settled("ok");
+    }
     const topic = this.#topic(mqttTopic, payload, qos);
     if (!topic) return settled("dropped");
     const fitted = this.#fitted(topic, payload);
     if (!fitted) return settled("dropped");
     this.#session.tally.samplesIn++;
-    const { hub, clock } = this.context;
-    if (topic.description.deliveryClass === "event") return this.#event(topic, fitted, settled);
-    hub.publish(topic, clock.nowUs(), this.#session.record.number, fitted);
+    this.#take(topic, this.context.clock.nowUs(), fitted, settled);
+  }
+
+  #take(topic: Topic, timeUs: number, payload: Uint8Array, settled: (taken: Taken) => void): void {
+    if (topic.description.deliveryClass === "event") return this.#event(topic, timeUs, payload, settled);
+    this.context.hub.publish(topic, timeUs, this.#session.record.number, payload);
     settled("ok");
   }
 
@@ -108,7 +126,7 @@ export class MqttDeviceSession implements PresentDevice, WriteTarget {
 
   deliver(topic: Topic, offset: number, _timeUs: number, payload: Uint8Array): void {
     const filter = this.#writable.get(topic);
-    if (filter === undefined) return;
+    if (filter === undefined) return this.#hosted?.node.command(topic, offset, payload);
     const { downlinks } = this.context;
     this.#session.tally.samplesOut++;
     this.client.send(filter, payload.slice()).then(() => {
@@ -130,6 +148,7 @@ export class MqttDeviceSession implements PresentDevice, WriteTarget {
   finish(reason: string, detail?: string): boolean {
     if (!this.#session.end(reason, detail)) return false;
     const { context } = this;
+    this.#hosted?.node.end();
     for (const topic of this.#writable.keys()) context.downlinks.detach(topic, this);
     for (const [topic, listener] of this.#commits) context.hub.offCommit(topic, listener);
     for (const waiting of this.#waiting.values()) for (const settled of waiting.values()) settled("dropped");
@@ -188,13 +207,13 @@ export class MqttDeviceSession implements PresentDevice, WriteTarget {
     }
   }
 
-  #event(topic: Topic, payload: Uint8Array, settled: (taken: Taken) => void): void {
-    const { hub, clock, recorder } = this.context;
+  #event(topic: Topic, timeUs: number, payload: Uint8Array, settled: (taken: Taken) => void): void {
+    const { hub, recorder } = this.context;
     this.#listen(topic);
     const sequence = recorder.acceptedSequence(topic, this.#producer) + 1;
     const offset = hub.publishEvent(
       topic,
-      clock.nowUs(),
+      timeUs,
       this.#session.record.number,
       payload,
       0,
@@ -218,6 +237,52 @@ export class MqttDeviceSession implements PresentDevice, WriteTarget {
     };
     this.#commits.set(topic, listener);
     this.context.hub.onCommit(topic, listener);
+  }
+
+  // Where the device is a Sparkplug edge node
+
+  #sparkplug(
+    { config, node }: { config: HostedNodeConfig; node: HostedNode },
+    topic: string,
+    payload: Uint8Array,
+  ): void {
+    const message = nodeMessage(config, topic);
+    if (message) node.take(message, payload);
+    else this.#drop("bad_topic", `${topic} is not one of the node ${config.group}/${config.node}`);
+  }
+
+  #hostedNode(config: HostedNodeConfig): HostedNode {
+    const { clock, downlinks, eventTopics, presence } = this.context;
+    return new HostedNode({
+      config,
+      eventTopics,
+      define: (description) =>
+        mayWrite(this.client.principal, description.name)
+          ? this.#define(description)
+          : this.#drop("forbidden", `the token may not write ${description.name}`),
+      publish: (topic, timeUs, payload) => {
+        this.#session.tally.samplesIn++;
+        this.#take(topic, timeUs, payload, (taken) => {
+          if (taken === "busy") {
+            this.#drop("overloaded", `the recording cannot take events of ${topic.name} now`);
+          }
+        });
+      },
+      commanded: (topic, on) => on ? downlinks.attach(topic, this) : downlinks.detach(topic, this),
+      answered: (topic, offset, result) => {
+        this.#session.tally.samplesOut++;
+        downlinks.answered(topic, offset, result);
+      },
+      send: (topic, payload) => this.client.command(topic, payload),
+      present: (online, reason) => {
+        if (this.#session.over || online === this.#present) return;
+        this.#present = online;
+        if (online) presence.arrived(this);
+        else presence.departed(this, reason);
+      },
+      dropped: (reason, detail) => this.#drop(reason, detail),
+      nowUs: () => clock.nowUs(),
+    });
   }
 
   #drop(reason: string, detail: string): undefined {

@@ -31,7 +31,7 @@ function sparkplugMessage(
   packet: AedesPublishPacket,
   sparkplug: SparkplugTree,
 ): AedesPublishPacket | null {
-  if (!sparkplug.mayRead(peer.principal)) return null;
+  if (!sparkplug.mayRead(peer.principal, packet.topic)) return null;
   if (peer.backlog.behind) {
     peer.dropped("slow_subscriber");
     return null;

@@ -152,6 +152,17 @@ export class MqttPeer implements SessionClient, KeptClient {
     );
   }
 
+  command(topic: string, payload: Uint8Array): boolean {
+    if (!this.hears(topic)) return false;
+    this.write(publishPacket(topic, payload));
+    return true;
+  }
+
+  /** Whether a filter of the client's covers a topic. */
+  hears(topic: string): boolean {
+    return [...this.#filters].some((filter) => matches(filter, topic));
+  }
+
   end(): void {
     this.client.close();
   }

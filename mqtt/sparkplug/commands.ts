@@ -31,20 +31,23 @@ export interface MetricWrite {
   value: MetricValue;
 }
 
-/** The value of a command's metric, where it is of the type that the metric has. */
-export function commandValue({ name, datatype }: KnownMetric, given: MetricIn): MetricValue | Refusal {
+/** The value that a message carries for a metric, where it is of the type that the metric has. */
+export function carriedValue(
+  { name, datatype }: Pick<KnownMetric, "name" | "datatype">,
+  given: MetricIn,
+): MetricValue | Refusal {
   const refuse = (why: string): Refusal => ({ problem: `${name} is a ${datatypeName(datatype)}: ${why}` });
   if (given.isNull || !given.value) return refuse("it cannot be written without a value");
   const { wire, value } = given.value;
   const said = given.datatype === undefined || given.datatype === 0 ? undefined : given.datatype;
   if (said !== undefined && kindOf(said as DataType) !== kindOf(datatype)) {
-    return refuse(`the command carries a ${datatypeName(said)}`);
+    return refuse(`the message carries a ${datatypeName(said)}`);
   }
   if (kindOf(datatype) !== "number") {
-    return wire === wireOf(datatype) ? value : refuse(`the command carries a ${wire} value`);
+    return wire === wireOf(datatype) ? value : refuse(`the message carries a ${wire} value`);
   }
   if (wire === "boolean" || wire === "string" || wire === "bytes") {
-    return refuse(`the command carries a ${wire} value`);
+    return refuse(`the message carries a ${wire} value`);
   }
   const range = integerRange(datatype);
   if (!range) return Number(signed(wire, value, said ?? 0));

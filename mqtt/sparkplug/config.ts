@@ -1,10 +1,11 @@
 /**
- * The settings of a Sparkplug edge node, as a bridge of the config file has them under `sparkplug`.
+ * The settings of Sparkplug: of the gateway as an edge node, as a bridge of the config file has them under
+ * `sparkplug`, and of edge nodes of other makers whose host application the gateway is.
  *
  * @module
  */
 import { z } from "zod";
-import { patternProblem } from "../../protocol/topics.ts";
+import { deviceNameProblem, patternProblem } from "../../protocol/topics.ts";
 
 /** Longest group, node or host id, in characters: each travels with every message. */
 const MAX_ID_LENGTH = 128;
@@ -48,3 +49,17 @@ export const sparkplugSchema = z.strictObject({
 
 /** An edge node's settings, checked. */
 export type SparkplugConfig = z.output<typeof sparkplugSchema>;
+
+/** An edge node of another maker that publishes to the embedded broker as one of the gateway's devices. */
+export const hostedNodeSchema = z.strictObject({
+  /** The gateway's device whose token the node comes with, and whose topics its metrics become. */
+  device: checked(deviceNameProblem),
+  /** Group id and edge node id under which it publishes. */
+  group: checked(idProblem),
+  node: checked(idProblem),
+  /** Metrics that can be written though their birth does not say so: patterns of topics behind the device's name. */
+  writable: z.array(checked(patternProblem)).default([]),
+});
+
+/** A hosted node's settings, checked. */
+export type HostedNodeConfig = z.output<typeof hostedNodeSchema>;

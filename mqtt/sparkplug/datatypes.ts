@@ -85,6 +85,13 @@ export function integerRange(datatype: DataType): readonly [bigint, bigint] | un
   return RANGES[datatype];
 }
 
+const KNOWN: ReadonlySet<number> = new Set(Object.values(DATATYPE));
+
+/** Whether the gateway knows what values of a datatype are: data sets and templates it does not. */
+export function isKnown(datatype: number | undefined): datatype is DataType {
+  return datatype !== undefined && KNOWN.has(datatype);
+}
+
 /** Whether values are packed arrays. */
 export function isArray(datatype: DataType): boolean {
   return datatype >= DATATYPE.int8Array;

@@ -8,7 +8,7 @@ import type { Topic } from "../../hub/topic.ts";
 import type { BridgeContext } from "../bridge/context.ts";
 import { BridgeWrites } from "../bridge/writes.ts";
 import { REBIRTH } from "./certificates.ts";
-import { commandValue, type MetricWrite, writtenPayload } from "./commands.ts";
+import { carriedValue, type MetricWrite, writtenPayload } from "./commands.ts";
 import type { Devices } from "./devices.ts";
 import { decodePayload, type MetricIn } from "./payload.ts";
 
@@ -48,7 +48,7 @@ export class HostWrites {
         this.dropped("not_writable", `no metric ${which} of ${deviceName} can be written`);
         continue;
       }
-      const value = commandValue(found.metric, given);
+      const value = carriedValue(found.metric, given);
       if (typeof value === "object" && "problem" in value) this.dropped("bad_payload", value.problem);
       else writes.set(found.topic, [...writes.get(found.topic) ?? [], { metric: found.metric, value }]);
     }

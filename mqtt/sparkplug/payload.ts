@@ -40,8 +40,15 @@ export interface PayloadOut {
 export interface MetricIn {
   name?: string;
   alias?: bigint;
+  /** Milliseconds since 1970. */
+  timestampMs?: bigint;
   datatype?: number;
+  historical?: boolean;
   isNull?: boolean;
+  /** Its property `engUnit`. */
+  unit?: string;
+  /** Its property `readOnly`. */
+  readOnly?: boolean;
   value?: { wire: Wire; value: MetricValue };
 }
 
@@ -213,13 +220,25 @@ function readMember(reader: BinaryReader, metric: MetricIn, field: number, type:
       if (type !== WireType.Varint) return false;
       metric.alias = BigInt(reader.uint64());
       return true;
+    case METRIC.timestamp:
+      if (type !== WireType.Varint) return false;
+      metric.timestampMs = BigInt(reader.uint64());
+      return true;
     case METRIC.datatype:
       if (type !== WireType.Varint) return false;
       metric.datatype = reader.uint32();
       return true;
+    case METRIC.isHistorical:
+      if (type !== WireType.Varint) return false;
+      metric.historical = reader.bool();
+      return true;
     case METRIC.isNull:
       if (type !== WireType.Varint) return false;
       metric.isNull = reader.bool();
+      return true;
+    case METRIC.properties:
+      if (type !== WireType.LengthDelimited) return false;
+      readProperties(new BinaryReader(reader.bytes()), metric);
       return true;
     case METRIC.int:
       return value("int", WireType.Varint, () => reader.uint32());
@@ -238,4 +257,32 @@ function readMember(reader: BinaryReader, metric: MetricIn, field: number, type:
     default:
       return false;
   }
+}
+
+/** Keeps the properties that the gateway knows. */
+function readProperties(reader: BinaryReader, metric: MetricIn): void {
+  const keys: string[] = [];
+  const values: (PropertyValue | undefined)[] = [];
+  while (reader.pos < reader.len) {
+    const [field, type] = reader.tag();
+    if (type !== WireType.LengthDelimited) reader.skip(type, field);
+    else if (field === PROPERTY.keys) keys.push(reader.string());
+    else if (field === PROPERTY.values) values.push(readProperty(new BinaryReader(reader.bytes())));
+    else reader.skip(type, field);
+  }
+  const unit = values[keys.indexOf("engUnit")];
+  const readOnly = values[keys.indexOf("readOnly")];
+  if (typeof unit === "string") metric.unit = unit;
+  if (typeof readOnly === "boolean") metric.readOnly = readOnly;
+}
+
+function readProperty(reader: BinaryReader): PropertyValue | undefined {
+  let value: PropertyValue | undefined;
+  while (reader.pos < reader.len) {
+    const [field, type] = reader.tag();
+    if (field === PROPERTY.string && type === WireType.LengthDelimited) value = reader.string();
+    else if (field === PROPERTY.boolean && type === WireType.Varint) value = reader.bool();
+    else reader.skip(type, field);
+  }
+  return value;
 }

@@ -49,6 +49,7 @@ function deviceSession(hub: Hub, counters: Counters): MqttDeviceSession {
     open: new Set(),
     tree: new TopicTree("gw"),
     eventTopics: [],
+    hostedNodes: new Map(),
     log: () => {},
   };
   const client = {

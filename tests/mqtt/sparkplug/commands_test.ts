@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { Topic, type TopicDescription } from "../../../hub/topic.ts";
 import { decode } from "../../../payload/decode.ts";
 import { encode } from "../../../payload/encode.ts";
-import { commandValue, writtenPayload } from "../../../mqtt/sparkplug/commands.ts";
+import { carriedValue, writtenPayload } from "../../../mqtt/sparkplug/commands.ts";
 import { DATATYPE, type DataType } from "../../../mqtt/sparkplug/datatypes.ts";
 import { decodePayload, encodePayload, type MetricIn } from "../../../mqtt/sparkplug/payload.ts";
 import type { KnownMetric } from "../../../mqtt/sparkplug/topic_metrics.ts";
@@ -23,30 +23,30 @@ const given = (
 const problem = (value: unknown) => (value as { problem?: string }).problem ?? "";
 
 Deno.test("numbers come in whatever numeric form, within the range of their metric", () => {
-  assertEquals(commandValue(known(DATATYPE.double), given("double", 1.5)), 1.5);
-  assertEquals(commandValue(known(DATATYPE.double), given("float", 0.5)), 0.5);
-  assertEquals(commandValue(known(DATATYPE.double), given("int", 0xfffffffe, DATATYPE.int32)), -2);
-  assertEquals(commandValue(known(DATATYPE.int8), given("int", 0xfffffffb)), -5);
-  assertEquals(commandValue(known(DATATYPE.int8), given("int", 0xfb)), -5);
-  assertEquals(commandValue(known(DATATYPE.uint32), given("long", 4294967295n)), 4294967295);
-  assertEquals(commandValue(known(DATATYPE.int64), given("long", 0xffffffffffffffffn)), -1);
-  assertEquals(commandValue(known(DATATYPE.uint64), given("long", 0xffffffffffffffffn)), 0xffffffffffffffffn);
-  assertEquals(commandValue(known(DATATYPE.uint16), given("double", 7)), 7);
+  assertEquals(carriedValue(known(DATATYPE.double), given("double", 1.5)), 1.5);
+  assertEquals(carriedValue(known(DATATYPE.double), given("float", 0.5)), 0.5);
+  assertEquals(carriedValue(known(DATATYPE.double), given("int", 0xfffffffe, DATATYPE.int32)), -2);
+  assertEquals(carriedValue(known(DATATYPE.int8), given("int", 0xfffffffb)), -5);
+  assertEquals(carriedValue(known(DATATYPE.int8), given("int", 0xfb)), -5);
+  assertEquals(carriedValue(known(DATATYPE.uint32), given("long", 4294967295n)), 4294967295);
+  assertEquals(carriedValue(known(DATATYPE.int64), given("long", 0xffffffffffffffffn)), -1);
+  assertEquals(carriedValue(known(DATATYPE.uint64), given("long", 0xffffffffffffffffn)), 0xffffffffffffffffn);
+  assertEquals(carriedValue(known(DATATYPE.uint16), given("double", 7)), 7);
 });
 
 Deno.test("a value of another type, without value or out of range is refused in words", () => {
-  assertMatch(problem(commandValue(known(DATATYPE.double), given("string", "1"))), /is a Double.*string/);
+  assertMatch(problem(carriedValue(known(DATATYPE.double), given("string", "1"))), /is a Double.*string/);
   assertMatch(
-    problem(commandValue(known(DATATYPE.double), given("int", 1, DATATYPE.boolean))),
+    problem(carriedValue(known(DATATYPE.double), given("int", 1, DATATYPE.boolean))),
     /carries a Boolean/,
   );
-  assertMatch(problem(commandValue(known(DATATYPE.boolean), given("int", 1))), /is a Boolean/);
+  assertMatch(problem(carriedValue(known(DATATYPE.boolean), given("int", 1))), /is a Boolean/);
   assertMatch(
-    problem(commandValue(known(DATATYPE.uint8), given("int", 256))),
+    problem(carriedValue(known(DATATYPE.uint8), given("int", 256))),
     /256 is not between 0 and 255/,
   );
-  assertMatch(problem(commandValue(known(DATATYPE.int16), given("double", 1.5))), /not a whole number/);
-  assertMatch(problem(commandValue(known(DATATYPE.string), { isNull: true })), /without a value/);
+  assertMatch(problem(carriedValue(known(DATATYPE.int16), given("double", 1.5))), /not a whole number/);
+  assertMatch(problem(carriedValue(known(DATATYPE.string), { isNull: true })), /without a value/);
 });
 
 function topic(part: Partial<TopicDescription>, newest?: unknown): Topic {
@@ -130,7 +130,7 @@ Deno.test("whatever a host sends is read or told of, and never thrown", () => {
     const payload = decodePayload(bytes);
     if ("problem" in payload) return;
     for (const metric of payload.metrics) {
-      for (const datatype of Object.values(DATATYPE)) commandValue(known(datatype), metric);
+      for (const datatype of Object.values(DATATYPE)) carriedValue(known(datatype), metric);
     }
   }));
   const value = fc.oneof(
@@ -143,7 +143,7 @@ Deno.test("whatever a host sends is read or told of, and never thrown", () => {
   fc.assert(
     fc.property(value, fc.constantFrom(...Object.values(DATATYPE)), fc.nat(40), (given, datatype, said) => {
       const metric = known(datatype);
-      const fitted = commandValue(metric, { value: given, datatype: said });
+      const fitted = carriedValue(metric, { value: given, datatype: said });
       if (typeof fitted === "object" && "problem" in fitted) return;
       writtenPayload(whole, [{ metric, value: fitted }]);
     }),

@@ -2,6 +2,7 @@
 
 decode: lines of `topic qos retain hex` on stdin, one JSON object a line on stdout.
 encode: one JSON object on stdin, the payload's bytes on stdout.
+encode-lines: JSON objects on stdin, one a line, each payload as a line of hexadecimal digits on stdout.
 """
 import json
 import struct
@@ -111,13 +112,30 @@ def put(number, kind, value):
     return head + put_varint(len(part)) + part
 
 
+def put_message(number, part):
+    return put_varint(number << 3 | 2) + put_varint(len(part)) + part
+
+
+def put_properties(values):
+    """Texts and truths by their names, with the datatypes String and Boolean."""
+    out = b"".join(put(1, "text", name) for name in values)
+    for value in values.values():
+        truth = isinstance(value, bool)
+        one = put(1, "varint", 11) + put(7, "bool", value) if truth else put(1, "varint", 12) + put(8, "text", value)
+        out += put_message(2, one)
+    return out
+
+
 def encode(payload):
-    out = put(1, "varint", payload["timestamp"])
+    out = put(1, "varint", payload["timestamp"]) if "timestamp" in payload else b""
     numbers = {name: (number, kind) for number, (name, kind) in METRIC.items()}
     for one in payload["metrics"]:
-        part = b"".join(put(*numbers[name], value) for name, value in one.items())
-        out += put_varint(2 << 3 | 2) + put_varint(len(part)) + part
-    return out
+        part = b"".join(
+            put_message(9, put_properties(value)) if name == "properties" else put(*numbers[name], value)
+            for name, value in one.items()
+        )
+        out += put_message(2, part)
+    return out + (put(3, "varint", payload["seq"]) if "seq" in payload else b"")
 
 
 def decode_lines():
@@ -131,7 +149,7 @@ def decode_lines():
         verb = topic.split("/")[2]
         try:
             data = bytes.fromhex(payload)
-            if topic.split("/")[1] != "STATE" and verb[1:] in ("BIRTH", "DATA", "DEATH"):
+            if topic.split("/")[1] != "STATE" and verb[1:] in ("BIRTH", "DATA", "DEATH", "CMD"):
                 caught.update(message(data, PAYLOAD))
                 caught.setdefault("metrics", [])
         except Exception as error:  # the test shows it
@@ -141,5 +159,8 @@ def decode_lines():
 
 if sys.argv[1] == "decode":
     decode_lines()
+elif sys.argv[1] == "encode-lines":
+    for line in sys.stdin:
+        print(encode(json.loads(line)).hex())
 else:
     sys.stdout.buffer.write(encode(json.load(sys.stdin)))
