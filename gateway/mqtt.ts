@@ -247,6 +247,7 @@ async function startBroker(
     sessions: () => running?.sessions ?? core.store.boot.mqttSessions.length,
     load: broker,
     async stop() {
+      await running?.farewell();
       for (const session of [...open]) session.end(CLOSE.goingAway, "the gateway is shutting down");
       await running?.stop();
       await listener.stop();

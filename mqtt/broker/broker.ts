@@ -21,12 +21,14 @@ import { mayRead } from "../../hub/access.ts";
 import type { BrokerConnection } from "./connection.ts";
 import type { BrokerContext, MqttAdmission } from "./context.ts";
 import { MqttDeviceSession, type Taken } from "./device_session.ts";
+import { farewell } from "./farewell.ts";
 import { FanOut } from "./fan_out.ts";
 import { forwarded } from "./forwarding.ts";
 import { Intake } from "./intake.ts";
 import { KeptSessions } from "./kept_sessions.ts";
 import { limitPackets } from "./packet_limit.ts";
 import { MqttPeer } from "./peer.ts";
+import { refusal, RETURN_CODE } from "./refusal.ts";
 import { retainedMessages } from "./retained.ts";
 import { SparkplugTree } from "./sparkplug_tree.ts";
 import { writeTo } from "./writes.ts";
@@ -42,9 +44,6 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 /** How often the totals of sessions are put on record, in milliseconds. */
 const TOTALS_EVERY_MS = 5_000;
-
-/** CONNACK return codes of MQTT 3.1.1 section 3.2.2.3. */
-const RETURN_CODE = { unavailable: 3, badCredentials: 4 } as const;
 
 /** Filters by which a device says that others may write to it. */
 const WRITES = /\/(?:set|cmd)$/;
@@ -145,10 +144,14 @@ export class EmbeddedBroker {
     });
   }
 
+  /** Tells the clients that the gateway goes; their connections are still to be ended. */
+  farewell(): Promise<void> {
+    return farewell([...this.#peers.values()], this.#sparkplug);
+  }
+
   /** Ends all connections. */
   stop(): Promise<void> {
     clearInterval(this.#totals);
-    this.#sparkplug?.farewell(this.#peers.values());
     this.#fanOut.stop();
     this.#kept.stop();
     return new Promise((stopped) => this.#aedes.close(() => stopped()));
@@ -340,8 +343,4 @@ export class EmbeddedBroker {
     yield* retainedMessages(this.#context.hub, this.#context.tree, filters);
     if (this.#sparkplug) yield* this.#sparkplug.retained(filters);
   }
-}
-
-function refusal(returnCode: number, message: string): AuthenticateError {
-  return Object.assign(new Error(message), { returnCode }) as AuthenticateError;
 }

@@ -68,13 +68,12 @@ export class SparkplugTree {
   }
 
   /** Says, as a host application, that the gateway goes. */
-  farewell(peers: Iterable<Listener>): void {
+  async farewell(peers: readonly Listener[]): Promise<void> {
     const topic = this.#ownState;
     if (topic === undefined) return;
     const payload = this.#hostState(false);
-    for (const peer of peers) {
-      if (this.mayRead(peer.principal, topic) && peer.hears(topic)) peer.send(topic, payload).catch(() => {});
-    }
+    const listeners = peers.filter((peer) => this.mayRead(peer.principal, topic) && peer.hears(topic));
+    await Promise.allSettled(listeners.map((peer) => peer.send(topic, payload)));
   }
 
   /** Keeps a host's state; takes the wish to be retained off the message, which the library would grant without limit. */

@@ -21,6 +21,7 @@ import { Cursors } from "../bridge/cursors.ts";
 import { EventLane, type OutgoingEvent } from "../bridge/event_lane.ts";
 import { type Connected, Link } from "../bridge/link.ts";
 import { Losses } from "../bridge/losses.ts";
+import { within } from "../within.ts";
 import { nodeDeath } from "./certificates.ts";
 import type { SparkplugConfig } from "./config.ts";
 import { Devices } from "./devices.ts";
@@ -334,11 +335,4 @@ export class EdgeNode {
   #log(level: "info" | "warn" | "error", message: string): void {
     this.#context.log(level, `MQTT bridge ${this.name}: ${message}`);
   }
-}
-
-/** Waits, but not for ever; failing is left to others to tell of. */
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  await Promise.race([work.catch(() => {}), new Promise<void>((late) => timer = setTimeout(late, ms))]);
-  clearTimeout(timer);
 }

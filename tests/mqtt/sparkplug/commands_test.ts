@@ -118,8 +118,14 @@ Deno.test("a payload that was written is read back, and a broken one is told of"
   if ("problem" in payload) throw new Error(payload.problem);
   assertEquals([payload.timestampMs, payload.seq], [1_700_000_000_123n, 255n]);
   assertEquals(payload.metrics, [
-    { name: "é", alias: 300n, datatype: 4, value: { wire: "long", value: 2n ** 64n - 5n } },
-    { isNull: true },
+    {
+      name: "é",
+      alias: 300n,
+      timestampMs: 1n,
+      datatype: 4,
+      value: { wire: "long", value: 2n ** 64n - 5n },
+    },
+    { timestampMs: 1n, isNull: true },
   ]);
   for (let cut = 1; cut < bytes.length; cut++) decodePayload(bytes.subarray(0, cut));
   assertMatch(problem(decodePayload(new Uint8Array([0x12, 0x7f]))), /not a Sparkplug B payload/);

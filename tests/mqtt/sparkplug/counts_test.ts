@@ -1,5 +1,6 @@
 /** Sequences, the primary host's state, barriers, names and settings of an edge node. */
 import { assertEquals, assertMatch } from "@std/assert";
+import { hostedNodes } from "../../../cli/bridge_setting.ts";
 import { bridgeSchema } from "../../../mqtt/bridge/config.ts";
 import { Barrier } from "../../../mqtt/sparkplug/barrier.ts";
 import { HostState } from "../../../mqtt/sparkplug/host_state.ts";
@@ -89,4 +90,18 @@ Deno.test("settings: ids are checked, and Sparkplug alone sends nothing else", (
   assertMatch(problem({ sparkplug: { group: "a", node: "" } }), /empty/);
   assertMatch(problem({ rules: [] }), /needs a rule, or sparkplug/);
   assertMatch(problem({ sparkplug, homeAssistant: true }), /give rules too/);
+});
+
+Deno.test("settings: a device is one hosted node, and the other way round", () => {
+  const parse = (given: unknown) => hostedNodes().safeParse(given);
+  const node = { device: "line", group: "plant", node: "n", writable: [] };
+  assertEquals(parse("line=plant/n, saw=plant/m").data, [node, { ...node, device: "saw", node: "m" }]);
+  assertEquals(parse(JSON.stringify([{ ...node, writable: ["#"] }])).data, [{ ...node, writable: ["#"] }]);
+  const problem = (given: unknown) =>
+    parse(given).error?.issues.map(({ message }) => message).join("; ") ?? "";
+  assertMatch(problem("line=plant"), /node 1: node/);
+  assertMatch(problem("li ne=plant/n"), /node 1: device: .*may hold only/);
+  assertMatch(problem([node, { ...node, device: "saw" }]), /plant\/n is there twice/);
+  assertMatch(problem("line=plant/n,line=plant/m"), /line is there twice/);
+  assertMatch(problem(7), /expected a list/);
 });

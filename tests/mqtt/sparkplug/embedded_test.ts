@@ -69,6 +69,41 @@ eachForm(({ form, alone }) => {
     },
   );
 
+  // How connections end is the runtime's: hosted_node_test.ts ends a gateway of Deno's.
+  if (form.name === "Bun, source") {
+    alone(
+      "a host hears of the gateway's end, and after kill -9 the next birth is of a new connection",
+      async (start) => {
+        const args = ["--mqtt-sparkplug", "plant/gw"];
+        const birth = async (host: SparkplugHost) => {
+          await host.command("spBv1.0/plant/NCMD/gw", { name: "Node Control/Rebirth", boolean_value: true });
+          return metric(await host.until(to("NBIRTH", "gw"), "NBIRTH"), "bdSeq")?.value;
+        };
+        let gateway = await start({ args });
+        const { data } = gateway;
+        {
+          await using host = await SparkplugHost.start(gateway.mqttPort, gateway.token);
+          assertEquals(await birth(host), 0);
+          await gateway.stop();
+          const death = await host.until(to("NDEATH", "gw"), "NDEATH");
+          assertEquals(death.metrics.map(({ name, value }) => [name, value]), [["bdSeq", 0]]);
+          assertEquals(host.of("NDEATH").length, 1);
+        }
+        gateway = await start({ args, data });
+        {
+          await using host = await SparkplugHost.start(gateway.mqttPort, gateway.token);
+          assertEquals(await birth(host), 1);
+          await gateway.kill();
+        }
+        gateway = await start({ args, data });
+        await using host = await SparkplugHost.start(gateway.mqttPort, gateway.token);
+        assertEquals(await birth(host), 2);
+        // Nobody could send the will of the broker that was killed, and nobody sends it later.
+        assertEquals(host.of("NDEATH"), []);
+      },
+    );
+  }
+
   alone(
     "who may not see or write everything neither hears Sparkplug's topics nor speaks on them",
     async (start) => {

@@ -40,7 +40,7 @@ export interface Caught {
 }
 
 /** How long a test waits for what must happen, in milliseconds. */
-const DEADLINE_MS = 15_000;
+export const DEADLINE_MS = 15_000;
 
 const SCRIPT = new URL("./host.py", import.meta.url).pathname;
 
