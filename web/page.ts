@@ -174,7 +174,7 @@ class LivePage {
   #hint(shown: number): void {
     this.#empty.hidden = shown > 0;
     this.#empty.textContent = this.#model.topicCount === 0
-      ? "No device has sent anything yet. Connect one, or start the agent: tidegate agent"
+      ? "No device has sent anything yet. tidegate device add NAME gives one its token; tidegate agent streams this machine."
       : "No topic has these words in its name.";
   }
 
