@@ -48,6 +48,8 @@ export class DeviceSession {
   #epoch: string | undefined;
 
   /** Connects, or reads the storage and then connects. */
+  #statesFirst = false;
+
   constructor(options: DeviceOptions) {
     const env = environment(options.environment);
     this.#options = options;
@@ -59,6 +61,7 @@ export class DeviceSession {
       text: (text) => this.#message(parseToDevice(text)),
       binary: (bytes) => this.#binary(bytes),
       beforeExchange: () => this.uplink.flush(),
+      pong: (id) => this.uplink.pong(id),
       laneOpened: (lane) => this.states.open(lane),
       lost: () => this.#lost(),
       closed: (error) => this.#closed(error),
@@ -74,7 +77,10 @@ export class DeviceSession {
       env,
       (channels) => this.session.send({ type: "advertise", channels }),
     );
-    this.uplink = new Uplink(env, options.flushMs ?? DEFAULT_FLUSH_MS, () => this.#pump());
+    this.uplink = new Uplink(env, options.flushMs ?? DEFAULT_FLUSH_MS, {
+      ping: (id) => this.session.send({ type: "ping", id }),
+      room: () => this.#pump(),
+    });
     this.states = new StateLane(this.uplink, env, {
       toGatewayUs,
       channel: (number) => this.#registry.get(number),
@@ -263,7 +269,10 @@ export class DeviceSession {
     }
   }
 
+  /** Each other time the states come first, so that neither they nor the events take all of a narrow link. */
   #pump(): void {
+    this.#statesFirst = !this.#statesFirst;
+    if (this.#statesFirst) this.states.pump();
     this.events.pump();
     this.states.pump();
     this.room.changed();

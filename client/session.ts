@@ -165,7 +165,7 @@ export class Session {
       case "ping":
         return this.send(message.id === undefined ? { type: "pong" } : { type: "pong", id: message.id });
       case "pong":
-        return;
+        return message.id === undefined ? undefined : this.#role.pong?.(message.id);
       case "clock":
         return this.send({ type: "clock_reply", t: message.t, at: this.nowUs() });
       case "clock_reply":

@@ -27,6 +27,8 @@ export interface SessionRole {
   binary(bytes: Uint8Array): void;
   /** A clock exchange is about to be sent. Its answer confirms everything sent before: what is gathered should go now. */
   beforeExchange?(): void;
+  /** The ping with this number was answered. */
+  pong?(id: number): void;
   /** A state lane is open beside the connection. */
   laneOpened(lane: RawLane): LaneListener;
   /** The connection is gone; `opened` follows if another comes. */

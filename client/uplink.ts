@@ -6,64 +6,63 @@
  */
 import { BatchWriter } from "../protocol/batch.ts";
 import type { Environment } from "./environment.ts";
+import { Line } from "./line.ts";
 import type { ClientTransport, Lane } from "./transport.ts";
 
 /** A batch of this size goes out without waiting for more. */
 const FULL_BATCH_BYTES = 16_384;
 
-/** With more than this waiting in the socket the link is slower than the source: about half a second of a 1 Mbit/s link. */
-const HIGH_WATER_BYTES = 65_536;
+/** A sample takes about so many bytes beside its payload. */
+const RECORD_BYTES = 12;
 
-/** Below this the link is free again. */
-const LOW_WATER_BYTES = 16_384;
-
-/** How often to look whether the socket has drained, in milliseconds: there is no event for it. */
-const DRAIN_POLL_MS = 10;
+/** What an uplink needs of its device. */
+export interface UplinkOwner {
+  /** Sends a ping with this number. */
+  ping(id: number): void;
+  /** A link that was slower than the device takes more: what waits is to be added, as long as the uplink is free. */
+  room(): void;
+}
 
 /** Batches samples onto a transport. */
 export class Uplink {
   /** Whether the link takes more without a queue building up; false without a link. */
   get free(): boolean {
-    return this.#transport !== undefined && !this.#congested;
+    return this.#line !== undefined && this.#line.free;
   }
 
   get attached(): boolean {
-    return this.#transport !== undefined;
+    return this.#line !== undefined;
   }
 
-  #transport: ClientTransport | undefined;
+  #line: Line | undefined;
   #writers: Record<Lane, BatchWriter> = {
     control: new BatchWriter({ maxBytes: 0 }),
     state: new BatchWriter({ maxBytes: 0 }),
   };
-  #congested = false;
   #scheduled = false;
   #lastFlushUs = 0;
   #stopFlush: () => void = () => {};
-  #stopDrain: () => void = () => {};
-
-  /**
-   * @param flushMs Longest time a sample waits for company; 0 sends each at once.
-   * @param drained Called when a congested link is free again.
-   */
   readonly #env: Environment;
   readonly #flushMs: number;
-  readonly #drained: () => void;
+  readonly #owner: UplinkOwner;
 
-  constructor(
-    env: Environment,
-    flushMs: number,
-    drained: () => void,
-  ) {
+  /** @param flushMs Longest time a sample waits for company; 0 sends each at once. */
+  constructor(env: Environment, flushMs: number, owner: UplinkOwner) {
     this.#env = env;
     this.#flushMs = flushMs;
-    this.#drained = drained;
+    this.#owner = owner;
   }
 
   /** A connection is there. */
   attach(transport: ClientTransport, maxMessageBytes: number): void {
     this.detach();
-    this.#transport = transport;
+    this.#line = new Line(transport, this.#env, {
+      ping: (id) => this.#owner.ping(id),
+      room: () => {
+        this.#owner.room();
+        this.flush();
+      },
+    });
     this.#writers = {
       control: new BatchWriter({ maxBytes: maxMessageBytes }),
       state: new BatchWriter({ maxBytes: maxMessageBytes }),
@@ -73,9 +72,8 @@ export class Uplink {
   /** The connection is gone; what was not flushed is dropped: events come again, state is superseded. */
   detach(): void {
     this.#stopFlush();
-    this.#stopDrain();
-    this.#transport = undefined;
-    this.#congested = false;
+    this.#line?.end();
+    this.#line = undefined;
     this.#scheduled = false;
   }
 
@@ -90,9 +88,15 @@ export class Uplink {
         );
       }
     }
+    this.#line?.took(payload.length + RECORD_BYTES);
     if (this.#flushMs === 0) this.flush();
     else if (writer.length >= FULL_BATCH_BYTES) this.#send(lane);
     else if (!this.#scheduled) this.#schedule();
+  }
+
+  /** A ping was answered. */
+  pong(id: number): void {
+    this.#line?.pong(id);
   }
 
   /** Sends what is gathered. */
@@ -105,14 +109,9 @@ export class Uplink {
 
   #send(lane: Lane): void {
     const writer = this.#writers[lane];
-    const transport = this.#transport;
-    if (writer.count === 0 || !transport) return;
-    transport.send(writer.takeBorrowed(), lane);
+    if (writer.count === 0 || !this.#line) return;
+    this.#line.send(writer.takeBorrowed(), lane);
     this.#lastFlushUs = this.#env.nowUs();
-    if (!this.#congested && transport.bufferedBytes > HIGH_WATER_BYTES) {
-      this.#congested = true;
-      this.#pollDrain();
-    }
   }
 
   #schedule(): void {
@@ -122,18 +121,9 @@ export class Uplink {
       this.#stopFlush = this.#env.timer(() => this.flush(), this.#flushMs - waitedMs);
       return;
     }
-    const transport = this.#transport;
+    const line = this.#line;
     this.#env.afterTurn(() => {
-      if (this.#scheduled && this.#transport === transport) this.flush();
+      if (this.#scheduled && this.#line === line) this.flush();
     });
-  }
-
-  #pollDrain(): void {
-    this.#stopDrain = this.#env.timer(() => {
-      if (!this.#transport) return;
-      if (this.#transport.bufferedBytes > LOW_WATER_BYTES) return this.#pollDrain();
-      this.#congested = false;
-      this.#drained();
-    }, DRAIN_POLL_MS);
   }
 }

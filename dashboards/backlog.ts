@@ -5,8 +5,8 @@
  * @module
  */
 import { FEED_BATCH_BYTES } from "../hub/feed.ts";
+import { LineFlow } from "../protocol/line_flow.ts";
 import type { Transport } from "../transport/transport.ts";
-import { LineFlow } from "./line_flow.ts";
 
 /** Above this many waiting bytes for {@link GRACE_MS}, a peer leaves its shared feeds: about two full batches. */
 export const HIGH_WATER_BYTES = 131_072;
@@ -42,7 +42,7 @@ export class Backlog {
 
   /** @param ping Sends a ping with this number to the peer. */
   constructor(readonly transport: Transport, ping: (id: number) => void = () => {}) {
-    this.flow = new LineFlow(transport, ping);
+    this.flow = new LineFlow(transport.traffic, ping);
   }
 
   /** Whether more can be sent without a queue building up. */

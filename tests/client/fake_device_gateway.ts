@@ -34,6 +34,10 @@ export class FakeDeviceGateway {
   mostUnacked = 0;
   /** While true nothing is committed. */
   stalled = false;
+  /** Pings that came. */
+  pings = 0;
+  /** While true no ping is answered. */
+  mute = false;
   #sessions = 0;
 
   constructor(readonly net: FakeNet) {
@@ -69,6 +73,10 @@ export class FakeDeviceGateway {
         case "hello":
           producer = message.producer ?? "";
           return connection.send(this.#welcome(message.resume !== undefined));
+        case "ping":
+          this.pings++;
+          if (this.mute || message.id === undefined) return;
+          return connection.send({ type: "pong", id: message.id });
         case "clock":
           return connection.send({ type: "clock_reply", t: message.t, at: this.nowUs() });
         case "advertise": {

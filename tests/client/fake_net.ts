@@ -135,25 +135,37 @@ export class FakeSocket implements WebSocketLike {
     const { connection } = this;
     if (typeof data === "string") {
       const message = JSON.parse(data) as ClientMessage;
-      connection.net.later(() => {
-        connection.messages.push(message);
-        connection.onMessage(message);
-      }, connection);
+      connection.net.transmit(
+        () => {
+          connection.messages.push(message);
+          connection.onMessage(message);
+        },
+        connection,
+        data.length,
+      );
       return;
     }
     const frame = data.slice();
-    connection.net.later(() => {
-      connection.frames.push(frame);
-      connection.onFrame(frame);
-    }, connection);
+    connection.net.transmit(
+      () => {
+        connection.frames.push(frame);
+        connection.onFrame(frame);
+      },
+      connection,
+      frame.length,
+    );
   }
 
   close(code?: number): void {
     const { connection } = this;
-    connection.net.later(() => {
-      connection.closedWith = code ?? 1005;
-      connection.open = false;
-    }, connection);
+    connection.net.transmit(
+      () => {
+        connection.closedWith = code ?? 1005;
+        connection.open = false;
+      },
+      connection,
+      0,
+    );
   }
 }
 
@@ -162,12 +174,15 @@ export class FakeNet {
   readonly connections: FakeConnection[] = [];
   readonly time = new FakeTime();
   latencyMs = 5;
+  /** What the link from the client carries; the rest waits in the network, where no client sees it. */
+  bytesPerMs = Infinity;
   /** Is told of each attempt to connect. */
   onConnect: (connection: FakeConnection) => void = () => {};
   /** What `random` gives. */
   chance = 0.5;
   readonly environment: Partial<Environment>;
   #names = 0;
+  #lineFreeUs = 0;
 
   constructor() {
     const connect = (url: string, protocols: string[]) => this.#connect(url, protocols);
@@ -188,6 +203,12 @@ export class FakeNet {
     const newest = this.connections.at(-1);
     if (!newest) throw new Error("nobody has connected");
     return newest;
+  }
+
+  /** Runs `deliver` when a client's message of so many bytes has come through the link, unless the connection is gone by then. */
+  transmit(deliver: () => void, connection: FakeConnection, bytes: number): void {
+    this.#lineFreeUs = Math.max(this.time.us, this.#lineFreeUs) + bytes / this.bytesPerMs * 1_000;
+    this.time.timer(() => this.later(deliver, connection), (this.#lineFreeUs - this.time.us) / 1_000);
   }
 
   /** Runs `deliver` one way later, unless the connection is gone by then. */

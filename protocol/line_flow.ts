@@ -3,12 +3,12 @@
  * a slow link, and no runtime tells of them. A ping between the messages is answered when all before it has arrived,
  * so its answer tells both how long that took and how much is under way since.
  *
- * It costs a comparison for each look, and a small message now and then while something is sent.
+ * It costs a comparison for each look, and a small message now and then while something is sent. The gateway watches
+ * its dashboards with it, the SDK's devices their gateway. Pure: the owner says what time it is.
  *
  * @module
  */
-import { EASY_BYTES, type FlowMark, FlowWindow } from "../protocol/flow_window.ts";
-import type { Transport } from "../transport/transport.ts";
+import { EASY_BYTES, type FlowMark, FlowWindow } from "./flow_window.ts";
 
 /** With less than this unmarked a ping waits for company, in bytes. */
 const WORTH_BYTES = 4_096;
@@ -45,6 +45,17 @@ interface Mark extends FlowMark {
   id: number;
 }
 
+/** What was sent to a peer, in bytes, counted by whoever sends. */
+export interface Sent {
+  readonly bytesOut: number;
+}
+
+/** How closely a line is watched. */
+export interface LineFlowOptions {
+  /** Something small that was sent is asked for after so many milliseconds at most; Infinity leaves it be. Default 1000. */
+  lastEveryMs?: number;
+}
+
 /** Watches how much is under way to one peer. */
 export class LineFlow {
   window = new FlowWindow();
@@ -57,8 +68,16 @@ export class LineFlow {
   #lookedMs = Infinity;
   #stalledMs = -Infinity;
 
+  readonly sent: Sent;
+  readonly ping: (id: number) => void;
+  readonly lastEveryMs: number;
+
   /** @param ping Sends a ping with this number. */
-  constructor(readonly transport: Transport, readonly ping: (id: number) => void) {}
+  constructor(sent: Sent, ping: (id: number) => void, { lastEveryMs = LAST_EVERY_MS }: LineFlowOptions = {}) {
+    this.sent = sent;
+    this.ping = ping;
+    this.lastEveryMs = lastEveryMs;
+  }
 
   /** Whether the peer answers pings at all: until then nothing is known. */
   get known(): boolean {
@@ -67,7 +86,7 @@ export class LineFlow {
 
   /** Bytes that were sent and have not arrived, as far as that is known. */
   get inFlight(): number {
-    return this.window.inFlight + this.transport.traffic.bytesOut - this.#markedBytes;
+    return this.window.inFlight + this.sent.bytesOut - this.#markedBytes;
   }
 
   /** Bytes that may go out now without a queue building up; Infinity while nothing is known. */
@@ -75,16 +94,31 @@ export class LineFlow {
     return this.known ? this.window.bytes - this.inFlight : Infinity;
   }
 
+  /** Whether nothing was ever asked. */
+  get unasked(): boolean {
+    return this.#lastId === 0;
+  }
+
+  /** Whether a ping is unanswered. */
+  get asked(): boolean {
+    return this.#marks.length > 0;
+  }
+
+  /** Nobody has looked for a while, since there was nothing to look at: the pause is not this process's. */
+  rested(nowMs: number): void {
+    this.#lookedMs = nowMs;
+  }
+
   /** Looks whether a ping is due. */
   look(nowMs: number): void {
     if (nowMs - this.#lookedMs > STALLED_MS) this.#stalledMs = nowMs;
     this.#lookedMs = nowMs;
     if (nowMs - (this.#marks[0]?.sentMs ?? nowMs) > MUTE_MS) this.#forget();
-    const unmarked = this.transport.traffic.bytesOut - this.#markedBytes;
+    const unmarked = this.sent.bytesOut - this.#markedBytes;
     if (unmarked === 0) return;
     const waitedMs = nowMs - this.#markedMs;
     const near = !this.known || (this.window.tripMs < NEAR_MS && !this.window.queued);
-    const due = unmarked >= WORTH_BYTES ? near ? NEAR_EVERY_MS : FAR_EVERY_MS : LAST_EVERY_MS;
+    const due = unmarked >= WORTH_BYTES ? near ? NEAR_EVERY_MS : FAR_EVERY_MS : this.lastEveryMs;
     if (waitedMs >= due) this.mark(nowMs);
   }
 
@@ -97,7 +131,7 @@ export class LineFlow {
 
   /** Pings as soon as it is worth it: somebody waits for room. */
   pace(nowMs: number): void {
-    if (this.transport.traffic.bytesOut - this.#markedBytes >= WORTH_BYTES / 4) this.mark(nowMs);
+    if (this.sent.bytesOut - this.#markedBytes >= WORTH_BYTES / 4) this.mark(nowMs);
   }
 
   /** Pings now. */
@@ -105,8 +139,8 @@ export class LineFlow {
     if (this.#marks.length >= MAX_MARKS) return;
     const id = ++this.#lastId;
     this.ping(id);
-    const bytes = this.transport.traffic.bytesOut - this.#markedBytes;
-    this.#markedBytes = this.transport.traffic.bytesOut;
+    const bytes = this.sent.bytesOut - this.#markedBytes;
+    this.#markedBytes = this.sent.bytesOut;
     this.#markedMs = nowMs;
     const mark = {
       id,
