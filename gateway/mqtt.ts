@@ -153,7 +153,7 @@ function* bridgeMetrics(status: BridgeStatus): Generator<MetricValue> {
 
 /** What a bridge gets of the gateway. */
 export function bridgeContext(core: Core, tree: TopicTree, fault: Fault): BridgeContext {
-  const { hub, clock, counters, store, downlink } = core;
+  const { hub, clock, counters, store, downlink, access } = core;
   return {
     hub,
     clock,
@@ -166,6 +166,7 @@ export function bridgeContext(core: Core, tree: TopicTree, fault: Fault): Bridge
     gateway: store.boot.gateway,
     cursors: store,
     keptCursors: store.boot.cursors,
+    isRemoved: (device) => (access.devices.get(device)?.revokedAt ?? null) !== null,
     log: (level, message) => log[level]("{message}", { message }),
   };
 }

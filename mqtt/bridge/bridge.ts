@@ -86,6 +86,7 @@ export class Bridge {
         hub: context.hub,
         tree: context.tree,
         prefix: config.homeAssistant === true ? "homeassistant" : config.homeAssistant,
+        isRemoved: context.isRemoved,
         stateTopic: (topic) => this.#stateTopic(topic.id, topic.name),
         publish: (topic, payload) => void this.#client?.publish(topic, payload, { qos: 0, retain: true }),
       });

@@ -25,6 +25,8 @@ export interface BridgeContext {
   cursors: CursorStore;
   /** Cursors of earlier runs. */
   keptCursors: readonly { reader: string; topic: number; epoch: string; offset: number }[];
+  /** Whether an operator has removed a device. */
+  isRemoved(device: string): boolean;
   log(level: "info" | "warn" | "error", message: string): void;
   fault(where: string, error: unknown): void;
 }

@@ -16,6 +16,7 @@ import type { BorrowedSample } from "../../hub/sample.ts";
 import type { Topic } from "../../hub/topic.ts";
 import type { Cursors } from "./cursors.ts";
 import { EventQueue } from "./event_queue.ts";
+import type { LostEvents, OutgoingEvent } from "./outgoing_event.ts";
 import { Pace } from "./pace.ts";
 import { SpoolLimit } from "./spool_limit.ts";
 import { Window } from "./window.ts";
@@ -28,27 +29,6 @@ const reserve = (size: number) => size >> 4;
 
 /** Largest batch that is read back at a time, in bytes. */
 const BATCH_BYTES = Math.min(65_536, MAX_MESSAGE_BYTES);
-
-/** An event ready to go out; `bytes[start, end)` is lent. */
-export interface OutgoingEvent {
-  topic: Topic;
-  epoch: string;
-  offset: number;
-  timeUs: number;
-  bytes: Uint8Array;
-  start: number;
-  end: number;
-}
-
-/** Events that will never be sent. */
-export interface LostEvents {
-  topic: string;
-  epoch: string;
-  from: number;
-  to: number;
-  /** Why: removed by the recording's limits, lost before they were recorded, or older than the spool may be. */
-  reason: string;
-}
 
 /** What a lane needs. */
 export interface EventLaneParts {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { BorrowedSample } from "../../hub/sample.ts";
-import type { OutgoingEvent } from "./event_lane.ts";
+import type { OutgoingEvent } from "./outgoing_event.ts";
 
 /** What an event costs in the queue beside its payload, in bytes. */
 const ITEM_BYTES = 256;

@@ -1,6 +1,7 @@
 /**
  * Home Assistant's MQTT discovery: each number and each switch of a device appears there by itself, with its
- * unit, its availability and, where it can be written, its command topic.
+ * unit, its availability and, where it can be written, its command topic. Each entity is announced by itself: the
+ * one message for a whole device that newer versions know would be sent whole with each channel that appears.
  *
  * @module
  */
@@ -47,6 +48,8 @@ export interface HomeAssistantParts {
   prefix: string;
   /** Topic on which the newest value of a topic goes out as text, or undefined when none does. */
   stateTopic(topic: Topic): string | undefined;
+  /** Whether an operator has removed a device. */
+  isRemoved(device: string): boolean;
   /** Publishes, retained. */
   publish(topic: string, payload: string): void;
 }
@@ -57,6 +60,10 @@ export class HomeAssistant implements PatternListener {
   readonly #parts: HomeAssistantParts;
   /** Announcements by the topic of the hub: discovery topic to payload. */
   readonly #announced = new Map<Topic, Map<string, string>>();
+  /** Topics whose announcement is out of date. */
+  readonly #changed = new Set<Topic>();
+  /** What has which id: two names may become alike. */
+  readonly #ids = new Map<string, string>();
   #online = false;
 
   constructor(parts: HomeAssistantParts) {
@@ -72,7 +79,6 @@ export class HomeAssistant implements PatternListener {
   /** The broker is there: everything is announced again. */
   online(): void {
     this.#online = true;
-    this.#announced.clear();
     for (const topic of this.#parts.hub.topics()) this.#announce(topic);
   }
 
@@ -84,7 +90,7 @@ export class HomeAssistant implements PatternListener {
   }
 
   defined(topic: Topic): void {
-    this.#announced.delete(topic);
+    this.#changed.add(topic);
     if (this.#online) this.#announce(topic);
   }
 
@@ -92,15 +98,13 @@ export class HomeAssistant implements PatternListener {
 
   /** What a topic holds may show with its first value only. */
   sample({ topic }: BorrowedSample): void {
-    if (this.#online && !this.#announced.has(topic)) this.#announce(topic);
+    if (this.#online && (!this.#announced.has(topic) || this.#changed.has(topic))) this.#announce(topic);
   }
 
   /** A device was removed: Home Assistant forgets it. */
   deviceGone(device: string): void {
-    for (const [topic, configs] of this.#announced) {
-      if (!topic.name.startsWith(`${device}/`)) continue;
-      for (const discovery of configs.keys()) this.#parts.publish(discovery, "");
-      this.#announced.delete(topic);
+    for (const topic of this.#announced.keys()) {
+      if (topic.name.startsWith(`${device}/`)) this.defined(topic);
     }
   }
 
@@ -112,25 +116,34 @@ export class HomeAssistant implements PatternListener {
     if (topic.description.deliveryClass !== "state" || /\/\$/.test(topic.name)) return;
     const stateTopic = this.#parts.stateTopic(topic);
     if (stateTopic === undefined) return;
-    const entities = entitiesOf(topic);
+    const entities = entitiesOf(topic, `${this.#parts.tree.outward(topic.name)}/set`);
     if (entities === undefined) return;
+    const { prefix, publish, isRemoved } = this.#parts;
+    const removed = isRemoved(topic.name.slice(0, topic.name.indexOf("/")));
     const configs = new Map<string, string>();
     for (const { component, field, config } of entities) {
-      const id = objectId(
-        `${this.#parts.tree.gateway}_${topic.name}${field === undefined ? "" : `_${field}`}`,
-      );
-      const discovery = `${this.#parts.prefix}/${component}/${id}/config`;
-      configs.set(
-        discovery,
-        JSON.stringify({
-          ...this.#common(topic, stateTopic, id, field),
-          default_entity_id: `${component}.${id.toLowerCase()}`,
-          ...config,
-        }),
-      );
+      const id = this.#id(topic, field);
+      const common = this.#common(topic, stateTopic, id, field);
+      const entity = { ...common, default_entity_id: `${component}.${slug(id)}`, ...config };
+      configs.set(`${prefix}/${component}/${id}/config`, removed ? "" : JSON.stringify(entity));
     }
-    this.#announced.set(topic, configs);
-    for (const [discovery, payload] of configs) this.#parts.publish(discovery, payload);
+    // What it was before, a sensor that has become a number say, would stay beside what it is.
+    for (const discovery of this.#announced.get(topic)?.keys() ?? []) {
+      if (!configs.has(discovery)) publish(discovery, "");
+    }
+    for (const [discovery, payload] of configs) publish(discovery, payload);
+    this.#changed.delete(topic);
+    if (removed) this.#announced.delete(topic);
+    else this.#announced.set(topic, configs);
+  }
+
+  /** The same in every run: topics keep their order and their numbers. */
+  #id({ name, id }: Topic, field: string | undefined): string {
+    const of = `${name} ${field ?? ""}`;
+    const plain = objectId(`${this.#parts.tree.gateway}_${name}${field === undefined ? "" : `_${field}`}`);
+    const own = (this.#ids.get(plain) ?? of) === of ? plain : `${plain}_${id}`;
+    this.#ids.set(own, of);
+    return own;
   }
 
   #common(topic: Topic, stateTopic: string, id: string, field: string | undefined): Record<string, unknown> {
@@ -157,7 +170,6 @@ export class HomeAssistant implements PatternListener {
         manufacturer: "Tidegate",
       },
       origin: { name: "Tidegate" },
-      ...(topic.description.writable ? { command_topic: `${tree.outward(topic.name)}/set` } : {}),
     };
   }
 }
@@ -172,7 +184,7 @@ interface Entity {
 const SMALLEST_STEP = 0.001;
 
 /** What a topic is in Home Assistant; undefined while its first value has yet to show it, or when it is neither. */
-function entitiesOf(topic: Topic): Entity[] | undefined {
+function entitiesOf(topic: Topic, commandTopic: string): Entity[] | undefined {
   const { description, newest } = topic;
   const { unit, writable } = description;
   if (description.encoding === "struct") {
@@ -190,12 +202,15 @@ function entitiesOf(topic: Topic): Entity[] | undefined {
   }
   if (typeof value === "boolean") {
     const payloads = { payload_on: "true", payload_off: "false" };
-    return [{ component: writable ? "switch" : "binary_sensor", config: payloads }];
+    return writable
+      ? [{ component: "switch", config: { ...payloads, command_topic: commandTopic } }]
+      : [{ component: "binary_sensor", config: payloads }];
   }
   if (typeof value === "number") {
-    const wide = writable ? { min: -1e9, max: 1e9, step: SMALLEST_STEP, mode: "box" } : {};
-    const config = { ...unitConfig(unit, writable), ...wide };
-    return [{ component: writable ? "number" : "sensor", config }];
+    const config = unitConfig(unit, writable);
+    if (!writable) return [{ component: "sensor", config }];
+    const wide = { min: -1e9, max: 1e9, step: SMALLEST_STEP, mode: "box", command_topic: commandTopic };
+    return [{ component: "number", config: { ...config, ...wide } }];
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
   return Object.entries(value)
@@ -222,6 +237,11 @@ function unitConfig(unit: string | undefined, writable: boolean): Record<string,
     ...(deviceClass === undefined ? {} : { device_class: deviceClass }),
     ...(writable ? {} : { state_class: deviceClass === "energy" ? "total_increasing" : "measurement" }),
   };
+}
+
+/** Lower-case letters, digits and single `_` between them are all that entity ids hold. */
+function slug(id: string): string {
+  return id.toLowerCase().replaceAll(/[^a-z0-9]+/g, "_").replace(/^_|_$/g, "");
 }
 
 /** Letters, digits, `_` and `-` are all that discovery topics may hold. */

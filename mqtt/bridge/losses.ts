@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LostEvents } from "./event_lane.ts";
+import type { LostEvents } from "./outgoing_event.ts";
 
 /** How often losses are told, in milliseconds. */
 const TELL_EVERY_MS = 2_000;

@@ -12,7 +12,7 @@ import type { PatternSet } from "../../hub/pattern.ts";
 import type { RecordingReader } from "../../hub/recording.ts";
 import type { BorrowedSample } from "../../hub/sample.ts";
 import type { Cursors } from "./cursors.ts";
-import type { LostEvents } from "./event_lane.ts";
+import type { LostEvents } from "./outgoing_event.ts";
 import { Spool } from "./spool.ts";
 
 /** Largest batch that is read back at a time, in bytes. */

@@ -9,6 +9,7 @@ import { eachForm, packedAlike, uniqueName } from "../support/each_form.ts";
 import { MemoryRecording } from "../support/memory_recording.ts";
 import { operator } from "../support/operator.ts";
 import { DevicePeer } from "../support/peer.ts";
+import { discoveryProblems } from "./home_assistant_reader.ts";
 import { MosquittoBroker, mosquittoPub, MosquittoSub } from "./mosquitto.ts";
 
 interface Discovery {
@@ -28,6 +29,7 @@ Deno.test("each number and truth of a structure is an entity with what Home Assi
     hub,
     tree: new TopicTree("gw"),
     prefix: "homeassistant",
+    isRemoved: () => false,
     stateTopic: ({ name }) => `tidegate/gw/${name}`,
     publish: (topic, payload) => void configs.set(topic.split("/")[2]!, JSON.parse(payload)),
   });
@@ -73,6 +75,89 @@ Deno.test("each number and truth of a structure is an entity with what Home Assi
     "manufacturer",
   ]);
   homeAssistant.stop();
+});
+
+/** A hub with a discovery, and the broker's retained messages. */
+function retaining(removed: Set<string>) {
+  const hub = new Hub({ epoch: "gw.1", recorder: new MemoryRecording(), counters: new Counters() });
+  const retained = new Map<string, string>();
+  const problems: string[] = [];
+  const homeAssistant = new HomeAssistant({
+    hub,
+    tree: new TopicTree("gw"),
+    prefix: "homeassistant",
+    isRemoved: (device) => removed.has(device),
+    stateTopic: ({ name }) => `tidegate/gw/${name}`,
+    publish: (topic, payload) => {
+      problems.push(...discoveryProblems(topic, payload));
+      if (payload === "") retained.delete(topic);
+      else retained.set(topic, payload);
+    },
+  });
+  const publish = (name: string, value: unknown, more: Partial<TopicDescription> = {}) => {
+    const topic = hub.define({ name, deliveryClass: "state", encoding: "json", writable: false, ...more });
+    hub.publish(topic, 1, 1, new TextEncoder().encode(JSON.stringify(value)));
+  };
+  const ids = () => [...retained.keys()].map((topic) => topic.split("/").slice(1, 3).join("/"));
+  return { homeAssistant, publish, retained, problems, ids };
+}
+
+const UNITS = "°C °F K hPa mbar bar kPa W kW Wh kWh V A Hz lx dB B B/s m/s km/h m³ L kg % rpm".split(" ");
+
+Deno.test("whatever is announced is what Home Assistant's documentation asks for", () => {
+  const { homeAssistant, publish, retained, problems } = retaining(new Set());
+  homeAssistant.online();
+  for (const [i, unit] of UNITS.entries()) {
+    publish(`dev/read${i}`, i + 0.5, { unit });
+    publish(`dev/write${i}`, i + 0.5, { unit, writable: true });
+  }
+  publish("dev/$status", { online: true });
+  publish("dev/on", true);
+  publish("dev/relay", true, { writable: true });
+  publish("Dev.2/a/é — long/name", { x: 1, "y z": true, 'quo"te': 2, _: 3, text: "no" });
+  publish("dev/text", "none");
+  assertEquals(problems, []);
+  assertEquals(retained.size, 2 * UNITS.length + 2 + 4);
+  homeAssistant.stop();
+});
+
+Deno.test("entities keep their ids from run to run, and no two have the same one", () => {
+  const ids = [0, 1].map(() => {
+    const { homeAssistant, publish, problems, ids } = retaining(new Set());
+    for (const name of ["dev/a/b", "dev/a_b", "dev/a.b"]) publish(name, 1);
+    publish("dev/a", { b: 2 });
+    homeAssistant.online();
+    assertEquals(problems, []);
+    return ids();
+  });
+  assertEquals(ids[0], [
+    "sensor/gw_dev_a_b",
+    "sensor/gw_dev_a_b_2",
+    "sensor/gw_dev_a_b_3",
+    "sensor/gw_dev_a_b_4",
+  ]);
+  assertEquals(ids[1], ids[0]);
+});
+
+Deno.test("what has become another kind is not there twice, and a removed device does not come back", () => {
+  const removed = new Set<string>();
+  const { homeAssistant, publish, ids } = retaining(removed);
+  homeAssistant.online();
+  publish("dev/relay", 1);
+  publish("other/x", 1);
+  assertEquals(ids(), ["sensor/gw_dev_relay", "sensor/gw_other_x"]);
+  publish("dev/relay", 1, { writable: true });
+  assertEquals(ids().sort(), ["number/gw_dev_relay", "sensor/gw_other_x"]);
+  removed.add("dev");
+  homeAssistant.deviceGone("dev");
+  assertEquals(ids(), ["sensor/gw_other_x"]);
+  // Home Assistant starts again.
+  homeAssistant.message("homeassistant/status", "online");
+  assertEquals(ids(), ["sensor/gw_other_x"]);
+  // An operator adds a device of that name.
+  removed.delete("dev");
+  publish("dev/relay", 2, { writable: true });
+  assertEquals(ids().sort(), ["number/gw_dev_relay", "sensor/gw_other_x"]);
 });
 
 eachForm(({ form, alone }) => {
