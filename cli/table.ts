@@ -34,3 +34,8 @@ export function moment(at: number | string | null | undefined): string {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ` +
     `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
+
+/** The same with milliseconds, for samples. */
+export function preciseMoment(atMs: number): string {
+  return `${moment(atMs)}.${String(Math.floor(atMs) % 1000).padStart(3, "0")}`;
+}

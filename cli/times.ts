@@ -34,6 +34,35 @@ export function parseMoment(text: string, flag: string, nowMs: number): number {
   return at;
 }
 
+/** A stretch of time, milliseconds since 1970; what is undefined bounds nothing. */
+export interface Range {
+  from: number | undefined;
+  to: number | undefined;
+}
+
+/**
+ * What `--from` and `--to` say together: a time of day as `--to` is the last one, or the next behind `--from` where
+ * that is later, so that `--from 23:50 --to 00:10` and an end that is still to come mean what they say.
+ *
+ * @throws {UserError} as `parseMoment` does, and when the range ends before it begins.
+ */
+export function parseRange(texts: { from?: string; to?: string }, nowMs: number): Range {
+  const from = texts.from === undefined ? undefined : parseMoment(texts.from, "--from", nowMs);
+  let to = texts.to === undefined ? undefined : parseMoment(texts.to, "--to", nowMs);
+  if (from === undefined || to === undefined || from <= to) return { from, to };
+  if (TIME_OF_DAY.test(texts.to!)) to = oneDayLater(to);
+  if (from > to) {
+    const [begin, end] = [from, to].map((ms) => new Date(ms).toISOString());
+    throw new UserError(`--from is ${begin} and --to is ${end}, which is before: exchange them`);
+  }
+  return { from, to };
+}
+
+function oneDayLater(ms: number): number {
+  const at = new Date(ms);
+  return at.setDate(at.getDate() + 1);
+}
+
 /** By the calendar rather than 24 hours back: the day in between may have 23 or 25. */
 function lastTimeOfDay(hours: number, minutes: number, seconds: number, nowMs: number): number {
   const at = new Date(nowMs);

@@ -31,8 +31,20 @@ const outcome = z.object({
   t: microseconds.optional(),
 }).openapi("WriteOutcome");
 
+/**
+ * What `curl -d` says of a body when it is told nothing. Nobody writes a form to a topic: taken as it is, `1.5` would
+ * reach an f32 as three bytes of text.
+ */
+const FORM = "application/x-www-form-urlencoded";
+
 /** The payload that the body holds: JSON is encoded as the topic declares, all else is taken as it is. */
 async function payloadOf(request: Request, description: TopicDescription | undefined): Promise<Uint8Array> {
+  if (mediaType(request) === FORM) {
+    throw new Problem(
+      "unsupported-media-type",
+      "a form is no value: send Content-Type application/json for a value, application/octet-stream for bytes",
+    );
+  }
   if (mediaType(request) !== "application/json") return await readBody(request, MAX_PAYLOAD_BYTES);
   const bytes = await readBody(request, MAX_JSON_BYTES);
   const value = parseJson(bytes);
@@ -52,7 +64,8 @@ export function topicWriteRoutes(endpoints: Endpoints, services: Services): void
     audience: EVERY_ROLE,
     tag: "Topics",
     summary: "Write a topic",
-    description: "A JSON body is encoded as the topic declares; any other body is the payload as it is. " +
+    description:
+      "A JSON body is encoded as the topic declares; any other body but a form is the payload as it is. " +
       "Dashboards and operators write topics that their device declared writable. A device publishes a sample " +
       "of its own; a topic not known yet becomes one of class state, encoded as json or, for other bodies, raw.",
     params: z.object({ topic: topicName }),
@@ -72,6 +85,7 @@ export function topicWriteRoutes(endpoints: Endpoints, services: Services): void
       "not-found",
       "conflict",
       "too-large",
+      "unsupported-media-type",
       "unencodable",
       "unavailable",
     ],

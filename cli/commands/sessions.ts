@@ -9,8 +9,8 @@ import { call, callList, pathOf, withApi } from "../api.ts";
 import { type GatewayOptions, withGatewayOptions } from "../connect.ts";
 import { type Context, print } from "../context.ts";
 import { factLines, type SessionTransport, sessionTransports } from "../doctor/transports.ts";
-import { type Cell, moment, table } from "../table.ts";
-import { parseMoment } from "../times.ts";
+import { type Cell, moment, preciseMoment, table } from "../table.ts";
+import { parseRange } from "../times.ts";
 import { formatDuration, formatSize } from "../units.ts";
 
 interface Session {
@@ -74,9 +74,11 @@ const HELP = `
 Examples:
   tidegate sessions list --device pump-7 --from 24h
   tidegate sessions list --end-reason crashed --json
-  tidegate sessions list --from 03:12 --to 03:13 who was there when it happened
-  tidegate sessions show 01jabc…                 its story and its topics
-  tidegate sessions samples 01jabc… pump-7/pressure --max-points 500`;
+
+What happened at 03:12?
+  tidegate sessions list --from 03:12 --to 03:13     who was there, and how it ended
+  tidegate sessions show 01jabc…                     the story of one, and its topics
+  tidegate sessions samples 01jabc… pump-7/pressure --from 03:12 --to 03:13`;
 
 /** The command. */
 export function sessionsCommand(context: Context): Command {
@@ -125,16 +127,18 @@ export function sessionsCommand(context: Context): Command {
   return command;
 }
 
-/** The moment of a flag in milliseconds since 1970, where it is given. */
-function timeOf(text: string | undefined, flag: string): number | undefined {
-  return text === undefined ? undefined : parseMoment(text, flag, Date.now());
-}
-
 async function list(context: Context, options: ListOptions): Promise<void> {
   const { device, role, transport, endReason, open, limit, cursor } = options;
-  const from = timeOf(options.from, "--from");
-  const to = timeOf(options.to, "--to");
-  const query = { device, role, transport, endReason, open, limit, cursor, from, to };
+  const query = {
+    device,
+    role,
+    transport,
+    endReason,
+    open,
+    limit,
+    cursor,
+    ...parseRange(options, Date.now()),
+  };
   const page = await withApi(
     context,
     options,
@@ -218,12 +222,9 @@ function bytesOf(base64: string): string {
 
 async function samples(context: Context, id: string, topic: string, options: SamplesOptions): Promise<void> {
   const { maxPoints, downsample, field } = options;
-  const from = timeOf(options.from, "--from");
-  const to = timeOf(options.to, "--to");
   const path = pathOf(["v1", "sessions", id, "samples"], {
     topic,
-    from,
-    to,
+    ...parseRange(options, Date.now()),
     maxPoints,
     downsampling: downsample,
     field,
@@ -231,7 +232,7 @@ async function samples(context: Context, id: string, topic: string, options: Sam
   const series = await withApi(context, options, (api) => call<Series>(api, path));
   print(context, options.json, series, ({ points, total }) => {
     const rows = points.map((point) => [
-      new Date(point.t / 1000).toISOString(),
+      preciseMoment(point.t / 1000),
       point.offset,
       valueOf(point),
     ]);

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { moment } from "../../cli/table.ts";
-import { parseMoment } from "../../cli/times.ts";
+import { moment, preciseMoment } from "../../cli/table.ts";
+import { parseMoment, parseRange } from "../../cli/times.ts";
 
 const NOW_MS = Date.parse("2026-01-31T12:00:30Z");
 
@@ -21,6 +21,7 @@ Deno.test("parseMoment reads back what tables show", () => {
   const shown = moment(NOW_MS);
   assertEquals(parseMoment(shown, "--from", NOW_MS), NOW_MS);
   assertEquals(parseMoment(shown.slice(0, -3), "--from", NOW_MS), NOW_MS - 30_000);
+  assertEquals(parseMoment(preciseMoment(NOW_MS + 7.9), "--from", NOW_MS), NOW_MS + 7);
 });
 
 Deno.test("parseMoment takes a time of day for the last moment at which a clock here showed it", () => {
@@ -38,4 +39,15 @@ Deno.test("parseMoment names the flag and the forms when a text is no time", () 
     const { message } = assertThrows(() => parseMoment(wrong, "--from", NOW_MS), Error);
     assertEquals(message.startsWith("--from: expected a time such as"), true, message);
   }
+});
+
+Deno.test("parseRange ends at the time of day that follows the beginning, and refuses to end before it", () => {
+  const clock = (ms: number) => moment(NOW_MS + ms).slice(-8);
+  const minute = 60_000;
+  const range = (from: string, to: string) => parseRange({ from, to }, NOW_MS);
+  assertEquals(range(clock(-minute), clock(0)), { from: NOW_MS - minute, to: NOW_MS });
+  assertEquals(range(clock(-minute), clock(minute)), { from: NOW_MS - minute, to: NOW_MS + minute });
+  assertEquals(range("2d", clock(-minute)), { from: NOW_MS - 2880 * minute, to: NOW_MS - minute });
+  assertEquals(parseRange({ to: "1m" }, NOW_MS), { from: undefined, to: NOW_MS - minute });
+  assertThrows(() => range("1m", "2m"), Error, "is before: exchange them");
 });

@@ -234,7 +234,7 @@ Deno.test("samples come as JSON or CBOR, with payloads where asked for or not de
   );
 });
 
-Deno.test("a JSON body is encoded as the topic declares, any other is taken as it is", async () => {
+Deno.test("a JSON body is encoded as the topic declares, any other but a form is taken as it is", async () => {
   const t = testApp();
   t.seen.writeResult = { status: "done", value: { at: new Uint8Array([1]) }, message: "ok" };
   const outcome = await body(await t.operator("/v1/topics/pump/speed?timeoutMs=500", json({ rpm: 3000 })));
@@ -252,6 +252,8 @@ Deno.test("a JSON body is encoded as the topic declares, any other is taken as i
   await body(await t.operator("/v1/topics/pump/speed", json({ rpm: "fast" })), 422);
   await body(await t.operator("/v1/topics/pump/none", json(1)), 404);
   await body(await t.operator("/v1/topics/pump/speed?timeoutMs=60001", json({ rpm: 1 })), 400);
+  const form = { method: "POST", body: new URLSearchParams({ rpm: "1" }) };
+  await body(await t.operator("/v1/topics/pump/speed", form), 415);
 });
 
 Deno.test("a write that is turned down says why with its own status", async () => {
