@@ -1,19 +1,26 @@
 /**
  * WebRTC by others' native code against the gateway: as dashboard and as device at once, many peers at a time, and
  * peers that come and go, of which nothing stays behind.
- *
- * All tests with native code are in this one file: each file has an isolate of its own, and Deno 2.9.6 panics when a
- * second one loads the same native library after the first is gone.
  */
 import { assert, assertEquals } from "@std/assert";
-import { connectDevice, type Dashboard } from "../../client/mod.ts";
-import { eachForm, uniqueName } from "../support/each_form.ts";
-import type { GatewayProcess } from "../support/gateway_process.ts";
-import { operator } from "../support/operator.ts";
-import { dashboardOverRtc, rtcEnvironment, type RtcPackage, way } from "../support/rtc_peer.ts";
+import { connectDevice } from "../../../client/mod.ts";
+import { eachForm, uniqueName } from "../../support/each_form.ts";
+import type { GatewayProcess } from "../../support/gateway_process.ts";
+import { LineProgram } from "../../support/line_program.ts";
+import { operator } from "../../support/operator.ts";
+import type { RtcPackage } from "../../support/rtc_peer.ts";
+import type { Carried, Job } from "./clients.ts";
 
 /** werift itself, which the gateway is built on, is the client in other tests. */
 const NATIVE: readonly RtcPackage[] = ["node-datachannel", "@roamhq/wrtc"];
+
+const NODE = Deno.env.get("TIDEGATE_TEST_NODE") ?? "node";
+const PROGRAM = new URL("clients.ts", import.meta.url).pathname;
+
+/** Starts the program with others' WebRTC. */
+function clients(job: Job): LineProgram {
+  return LineProgram.start(NODE, [PROGRAM, JSON.stringify(job)]);
+}
 
 const STATES = 100;
 
@@ -25,33 +32,19 @@ eachForm(({ form, test }) => {
   for (const name of NATIVE) {
     test(`${name} carries a device's state to a dashboard, the last value and every event included`, async (gateway) => {
       const device = uniqueName("rtc");
-      const environment = await rtcEnvironment(name);
-      const token = await operator.addDevice(gateway, device);
-      const source = connectDevice({ url: gateway.url, token, environment });
-      const state = source.channel({ topic: "state", encoding: "f64" });
-      const event = source.channel({ topic: "event", class: "event", encoding: "f64" });
-      const [dashboard] = await Promise.all([
-        operator.dashboardToken(gateway).then(({ token }) => dashboardOverRtc(gateway.url, token, name)),
-        way(source, "webrtc"),
-      ]);
-      const states: number[] = [];
-      const events: number[] = [];
-      const moves: unknown[] = [];
-      dashboard.onStatus((status) => status.state === "open" && moves.push(status.transport));
-      const finished = Promise.withResolvers<void>();
-      dashboard.subscribe(`${device}/#`, {
-        onSample({ topic, value }) {
-          if (topic === `${device}/state`) states.push(value as number);
-          else if (topic === `${device}/event`) events.push(value as number);
-          if (states.at(-1) === STATES && events.at(-1) === STATES) finished.resolve();
-        },
+      const deviceToken = await operator.addDevice(gateway, device);
+      const { token: dashboardToken } = await operator.dashboardToken(gateway);
+      await using program = clients({
+        kind: "carry",
+        rtc: name,
+        url: gateway.url,
+        device,
+        deviceToken,
+        dashboardToken,
+        last: STATES,
+        statesPerEvent: STATES_PER_EVENT,
       });
-      for (let i = 1; i <= STATES; i++) {
-        state.publish(i);
-        if (i % STATES_PER_EVENT === 0) void event.publish(i);
-        await new Promise((done) => setTimeout(done, 5));
-      }
-      await finished.promise;
+      const { states, events }: Carried = JSON.parse(await program.end());
       assertEquals(states, states.toSorted((a, b) => a - b), "an old value came after a newer one");
       assertEquals(new Set(states).size, states.length, "a value came twice");
       assert(events.length <= STATES / STATES_PER_EVENT, "an event came twice");
@@ -61,8 +54,6 @@ eachForm(({ form, test }) => {
       assertEquals(events, expected);
       const recorded = await operator.sessions(gateway, { limit: "2" });
       assertEquals(recorded.map(({ transport }) => transport), ["webrtc", "webrtc"]);
-      dashboard.close();
-      await source.close();
     });
   }
 });
@@ -70,9 +61,6 @@ eachForm(({ form, test }) => {
 const SOAK = Deno.env.get("TIDEGATE_SOAK") === "1";
 const PEERS = SOAK ? 50 : 8;
 const CYCLES = SOAK ? 1_000 : 12;
-
-/** Peers that connect at a time. */
-const AT_A_TIME = 4;
 
 /** Cycles before the first look: caches fill, code is compiled. */
 const WARM_CYCLES = SOAK ? 1_000 : 4;
@@ -113,19 +101,9 @@ async function holding(gateway: GatewayProcess): Promise<Holding> {
   };
 }
 
-async function someAtATime(times: number, each: () => Promise<void>): Promise<void> {
-  let left = times;
-  const one = async () => {
-    while (left-- > 0) await each();
-  };
-  await Promise.all(Array.from({ length: AT_A_TIME }, one));
-}
-
-/** Dashboards over libdatachannel, which costs least, of which each is let go as soon as it is on WebRTC. */
-async function comeAndGo(gateway: GatewayProcess, token: string, cycles: number): Promise<void> {
-  await someAtATime(cycles, async () => {
-    (await dashboardOverRtc(gateway.url, token, "node-datachannel")).close();
-  });
+async function comeAndGo({ url }: GatewayProcess, token: string, cycles: number): Promise<void> {
+  await using program = clients({ kind: "come and go", url, token, cycles });
+  await program.end();
 }
 
 function shown({ files, udp, memory, idleCpu }: Holding): string {
@@ -142,28 +120,22 @@ eachForm(({ form, test, alone }) => {
     await device.opened();
     const { token } = await operator.dashboardToken(gateway);
     const before = await holding(gateway);
-    const dashboards: Dashboard[] = [];
-    await someAtATime(PEERS, async () => {
-      dashboards.push(await dashboardOverRtc(gateway.url, token, "node-datachannel"));
-    });
     const last = 100;
-    const finished = dashboards.map((dashboard) => {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      dashboard.subscribe(`${name}/state`, { onSample: (sample) => sample.value === last && resolve() });
-      return promise;
-    });
+    const topic = `${name}/state`;
+    await using program = clients({ kind: "watch", url: gateway.url, token, topic, last, dashboards: PEERS });
+    await program.until((line) => line === "there");
     for (let i = 1; i <= last; i++) {
       channel.publish(i);
       await pause(20);
     }
-    await Promise.all(finished);
+    await program.until((line) => line === "finished");
     const open = await operator.sessions(gateway, { role: "dashboard", limit: String(PEERS) });
     // all were there; on a busy machine one or the other may be on the WebSocket for a moment
     const over = open.filter(({ transport }) => transport === "webrtc").length;
     assert(over >= 0.8 * PEERS, `${over} of ${PEERS} over WebRTC`);
     const during = { udp: gateway.udpPorts().length, memory: await gateway.memoryBytes() };
     assert(during.udp >= over, `${during.udp} UDP sockets`);
-    for (const dashboard of dashboards) dashboard.close();
+    await program.end();
     await device.close();
     const after = await holding(gateway);
     if (SOAK) {
