@@ -10,8 +10,11 @@ import { TOKEN_SUBPROTOCOL_PREFIX } from "../protocol/limits.ts";
 /** Name of the cookie that login sets. */
 export const COOKIE_NAME = "tidegate";
 
-/** How long browsers keep the cookie, in seconds: 400 days, the most that RFC 6265bis lets them. The token's own expiry and revocation rule. */
-export const COOKIE_MAX_AGE_S = 34_560_000;
+/**
+ * How long browsers keep the cookie, in seconds: 400 days, the most that RFC 6265bis lets them. The token's
+ * own expiry and revocation rule.
+ */
+const COOKIE_MAX_AGE_S = 34_560_000;
 
 /** What a request presents. `problem` says what is wrong, without repeating any of it. */
 export type Credentials =

@@ -14,7 +14,7 @@ export const MAX_DESCRIPTION = 256;
 export const MAX_DEVICES = 100_000;
 
 /** How often the time a device was last seen is written at most, in milliseconds. */
-export const LAST_SEEN_EVERY_MS = 60_000;
+const LAST_SEEN_EVERY_MS = 60_000;
 
 /** A device as it is stored. Times in milliseconds since 1970. */
 export interface StoredDevice {

@@ -11,7 +11,7 @@ import { checkOrigin, type OriginCheck } from "./origin.ts";
 import type { TokenService } from "./tokens.ts";
 
 /** Why a request was not let in, for counters and logs. */
-export const REFUSALS = [
+const REFUSALS = [
   "missing",
   "malformed",
   "unknown",

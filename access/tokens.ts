@@ -23,7 +23,7 @@ export const LAST_USED_EVERY_MS = 60_000;
  * Most tokens that are valid at a time: a bound on memory, far above what anybody lists. Revoked and expired
  * ones do not count, so that the bound can always be got away from.
  */
-export const MAX_TOKENS = 100_000;
+const MAX_TOKENS = 100_000;
 
 /** Hash that an unknown id is compared with, so that it takes as long as a known one. */
 const NO_HASH = hashSecret("");

@@ -9,7 +9,7 @@ import type { FlowResult } from "./load/job.ts";
 export const GENERATOR_FULL = 0.9;
 
 /** A server that has used so much of its core could not do more, whatever the generator did. */
-export const SERVER_FULL = 0.95;
+const SERVER_FULL = 0.95;
 
 /** Who was at its limit. */
 export type Limit = "server" | "generator" | "neither";

@@ -138,7 +138,7 @@ export function address() {
 }
 
 /** Reads `HOST:PORT`. */
-export function parseAddress(text: string): { hostname: string; port: number } | undefined {
+function parseAddress(text: string): { hostname: string; port: number } | undefined {
   const match = /^(?:\[([0-9a-f:.]+)\]|([^\s:[\]]*)):(\d{1,5})$/i.exec(text.trim());
   if (!match) return undefined;
   const port = Number(match[3]);

@@ -6,7 +6,10 @@
 import { UserError } from "./errors.ts";
 import { parseDuration } from "./units.ts";
 
-/** A date, and the time that may follow it. Other texts are not given to `Date.parse`, whose guesses differ by runtime. */
+/**
+ * A date, and the time that may follow it. Other texts are not given to `Date.parse`, whose guesses differ by
+ * runtime.
+ */
 const DATE = /^\d{4}-\d{2}(-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?)?$/;
 
 const TIME_OF_DAY = /^([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/;

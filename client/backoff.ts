@@ -12,7 +12,10 @@ export interface Backoff {
   maxMs: number;
 }
 
-/** Short enough that a restart of the gateway is hardly seen, long enough that ten thousand clients do not stop it from starting. */
+/**
+ * Short enough that a restart of the gateway is hardly seen, long enough that ten thousand clients do not
+ * stop it from starting.
+ */
 export const DEFAULT_BACKOFF: Backoff = { minMs: 250, maxMs: 15_000 };
 
 /**
@@ -28,7 +31,7 @@ export function backoffMs(backoff: Backoff, failures: number, random: number): n
 }
 
 /** A session that was open for this long starts over with the shortest wait; one that was not keeps backing off. */
-export const STABLE_AFTER_MS = 5_000;
+const STABLE_AFTER_MS = 5_000;
 
 /** Attempts to connect in a row. */
 export class Attempts {

@@ -79,7 +79,10 @@ export class ChannelRegistry {
     return this.#byNumber.values();
   }
 
-  /** A connection is there: advertises every channel. A refused one is asked for again, since rights may have changed. */
+  /**
+   * A connection is there: advertises every channel. A refused one is asked for again, since rights may have
+   * changed.
+   */
   attach(): void {
     this.#attached = true;
     for (const record of this.#byNumber.values()) record.status = { state: "pending" };

@@ -8,7 +8,10 @@
 /** How many exchanges are remembered: at one every ten seconds, a bit more than a minute. */
 const REMEMBERED = 8;
 
-/** How fast an ordinary quartz may drift from another: 100 microseconds a second. The error of an old exchange grows by it. */
+/**
+ * How fast an ordinary quartz may drift from another: 100 microseconds a second. The error of an old exchange
+ * grows by it.
+ */
 const DRIFT = 100e-6;
 
 interface Exchange {

@@ -28,7 +28,10 @@ export type WriteHandler = (value: unknown, info: WriteInfo) => unknown;
 export interface ChannelOptions<C extends DeliveryClass = DeliveryClass> {
   /** Topic below the device's own name: `cpu/0` becomes `<device>/cpu/0`. */
   topic: string;
-  /** `state` (default): only the newest value matters. `event`: every sample is kept until it is on the gateway's disk. */
+  /**
+   * `state` (default): only the newest value matters. `event`: every sample is kept until it is on the
+   * gateway's disk.
+   */
   class?: C;
   /** Default `raw`. */
   encoding?: Encoding;

@@ -11,7 +11,10 @@ import { LineFlow } from "../protocol/line_flow.ts";
 import type { Environment } from "./environment.ts";
 import type { ClientTransport, Lane } from "./transport.ts";
 
-/** With more than this waiting in the socket the link is slower than the source: about half a second of a 1 Mbit/s link. */
+/**
+ * With more than this waiting in the socket the link is slower than the source: about half a second of a 1
+ * Mbit/s link.
+ */
 const HIGH_WATER_BYTES = 65_536;
 
 /** Below this the link is free again. */

@@ -25,7 +25,10 @@ import type { SessionOptions, SessionRole, SharedMessage } from "./session_role.
 import { type Status, StatusBoard } from "./status.ts";
 import type { ClientTransport, Lane, TransportKind } from "./transport.ts";
 
-/** Deadline from the start of an attempt to `welcome`, in milliseconds: more than the slowest TLS handshake over a satellite. */
+/**
+ * Deadline from the start of an attempt to `welcome`, in milliseconds: more than the slowest TLS handshake
+ * over a satellite.
+ */
 export const CONNECT_TIMEOUT_MS = 15_000;
 
 /** Where a session begins. */

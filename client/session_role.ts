@@ -22,10 +22,16 @@ export interface SessionRole {
   hello(): Record<string, unknown>;
   /** The session is open: the transport takes messages. */
   opened(welcome: Welcome, transport: ClientTransport): void;
-  /** A text message: reads it, passes over what it does not know, and hands what is not the role's own to the session's `shared`. */
+  /**
+   * A text message: reads it, passes over what it does not know, and hands what is not the role's own to the
+   * session's `shared`.
+   */
   text(text: string): void;
   binary(bytes: Uint8Array): void;
-  /** A clock exchange is about to be sent. Its answer confirms everything sent before: what is gathered should go now. */
+  /**
+   * A clock exchange is about to be sent. Its answer confirms everything sent before: what is gathered should
+   * go now.
+   */
   beforeExchange?(): void;
   /** The ping with this number was answered. */
   pong?(id: number): void;

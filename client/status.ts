@@ -22,7 +22,10 @@ export type Status =
   | {
     readonly state: "open";
     readonly session: string;
-    /** What state samples go over at this moment. Everything else goes over the WebSocket, or `datachannel` where there is none. */
+    /**
+     * What state samples go over at this moment. Everything else goes over the WebSocket, or `datachannel`
+     * where there is none.
+     */
     readonly transport: TransportKind;
     /** Why, in words for people. */
     readonly transportCause: string;

@@ -61,7 +61,10 @@ const DEFAULT_QUEUE_BYTES = 1_048_576;
 /** Room in a control message beside the positions. */
 const SUBSCRIBE_OVERHEAD_BYTES = 32_768;
 
-/** A sample may be stamped by this much before it reached the gateway, in microseconds, and still be filled in on a topic that had none before a break. */
+/**
+ * A sample may be stamped by this much before it reached the gateway, in microseconds, and still be filled in
+ * on a topic that had none before a break.
+ */
 const ARRIVAL_SLACK_US = 5_000_000;
 
 interface Track {

@@ -8,10 +8,16 @@
 import type { RawLane } from "../protocol/state_lane.ts";
 import type { LaneListener } from "./lane_dialer.ts";
 
-/** What carries the bytes: a WebSocket, the reliable data channel of a session without one, or the state lane beside either. */
+/**
+ * What carries the bytes: a WebSocket, the reliable data channel of a session without one, or the state lane
+ * beside either.
+ */
 export type TransportKind = "websocket" | "datachannel" | "webrtc";
 
-/** Which lane a message takes: `control` is reliable and ordered, `state` may be neither. On a WebSocket both are the one stream. */
+/**
+ * Which lane a message takes: `control` is reliable and ordered, `state` may be neither. On a WebSocket both
+ * are the one stream.
+ */
 export type Lane = "control" | "state";
 
 /** How a connection ended. */

@@ -77,7 +77,10 @@ export class Uplink {
     this.#scheduled = false;
   }
 
-  /** Adds a sample; the payload is copied. The caller has made sure that there is a link and that the payload is within the limit. */
+  /**
+   * Adds a sample; the payload is copied. The caller has made sure that there is a link and that the payload
+   * is within the limit.
+   */
   add(lane: Lane, channel: number, sequence: number, timeUs: number, payload: Uint8Array): void {
     const writer = this.#writers[lane];
     if (!writer.add(channel, sequence, timeUs, payload)) {

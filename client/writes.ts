@@ -77,7 +77,10 @@ export class Writes {
     this.#settle(id)?.reject(new RefusedError(code, message));
   }
 
-  /** The connection is gone: what was sent may or may not have been carried out. Writing twice is the caller's to decide. */
+  /**
+   * The connection is gone: what was sent may or may not have been carried out. Writing twice is the caller's
+   * to decide.
+   */
   lost(): void {
     for (const [id, write] of this.#pending) {
       if (!write.sent) continue;

@@ -24,7 +24,7 @@ export const GRACE_MS = 100;
 export const LOW_WATER_BYTES = 16_384;
 
 /** A peer whose backlog has not shrunk to the low mark for so long reads nothing any more. */
-export const STUCK_AFTER_MS = 30_000;
+const STUCK_AFTER_MS = 30_000;
 
 /** Smallest batch worth a message of its own while little may be sent, in bytes: about a packet. */
 const LEAST_BATCH_BYTES = 1_200;

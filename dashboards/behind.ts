@@ -31,7 +31,10 @@ export class Behind {
     this.#readMs = nowMs;
   }
 
-  /** Whether events have waited long enough for newest values that do not end; before the lane is taken they come first. */
+  /**
+   * Whether events have waited long enough for newest values that do not end; before the lane is taken they
+   * come first.
+   */
   eventsDue(nowMs: number, laneUp: boolean): boolean {
     if (this.reading || !this.outbox.missedEvents || !this.outbox.announcedAll) return false;
     return laneUp || nowMs - this.#readMs >= READ_EVERY_MS;

@@ -97,7 +97,10 @@ interface Outside {
   deviceGone(device: string): void;
 }
 
-/** The bridges' library is loaded only where there is a bridge, and that of Sparkplug only where there is an edge node. */
+/**
+ * The bridges' library is loaded only where there is a bridge, and that of Sparkplug only where there is an
+ * edge node.
+ */
 async function startBridges(
   core: Core,
   { mqtt }: GatewaySettings,

@@ -118,7 +118,10 @@ export function closeCode(code: number): CloseCode | undefined {
   return Object.values(CLOSE).find((entry) => entry.code === code);
 }
 
-/** Codes with which a WebSocket implementation itself ends a connection on a peer that breaks RFC 6455: coming back would break it again. */
+/**
+ * Codes with which a WebSocket implementation itself ends a connection on a peer that breaks RFC 6455: coming
+ * back would break it again.
+ */
 const WEBSOCKET_FAULTS: readonly number[] = [1002, 1003, 1007, 1010];
 
 /**

@@ -84,7 +84,10 @@ export function parser<T extends { type: string }>(shapes: Shapes): (message: st
   };
 }
 
-/** As {@link parser}, but undefined for a type that is not known: gateways grow, and what they add can be passed over. */
+/**
+ * As {@link parser}, but undefined for a type that is not known: gateways grow, and what they add can be
+ * passed over.
+ */
 export function lenientParser<T extends { type: string }>(
   shapes: Shapes,
 ): (message: string) => T | undefined {

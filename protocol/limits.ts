@@ -11,13 +11,22 @@ export const SUBPROTOCOL = "tidegate.v1";
 /** Prefix of the subprotocol entry by which a browser, which cannot set headers, presents its token. */
 export const TOKEN_SUBPROTOCOL_PREFIX = "tidegate.token.";
 
-/** Largest WebSocket or DataChannel message, in bytes: large enough to amortise a send, small enough to buffer for thousands of peers. */
+/**
+ * Largest WebSocket or DataChannel message, in bytes: large enough to amortise a send, small enough to buffer
+ * for thousands of peers.
+ */
 export const MAX_MESSAGE_BYTES = 262_144;
 
-/** A message on the state lane is filled up to this many bytes: with what SCTP, DTLS, UDP and IP add it stays within one packet of the smallest path that IPv6 allows. */
+/**
+ * A message on the state lane is filled up to this many bytes: with what SCTP, DTLS, UDP and IP add it stays
+ * within one packet of the smallest path that IPv6 allows.
+ */
 export const STATE_MESSAGE_BYTES = 1_100;
 
-/** Largest payload that goes on the state lane, in bytes, in a message of its own; larger ones take the control lane. Bounds what one message can put into the lane's queue. */
+/**
+ * Largest payload that goes on the state lane, in bytes, in a message of its own; larger ones take the
+ * control lane. Bounds what one message can put into the lane's queue.
+ */
 export const MAX_STATE_PAYLOAD_BYTES = 8_192;
 
 /** Message numbers that one confirmation speaks of, its highest included. */
@@ -29,7 +38,10 @@ export const MAX_PAYLOAD_BYTES = 131_072;
 /** Largest JSON control message, in bytes: a subscription that resumes thousands of topics fits. */
 export const MAX_CONTROL_BYTES = 262_144;
 
-/** Deepest nesting of arrays and objects in a control message: some engines' JSON functions recurse, and a deep message would take their stack. */
+/**
+ * Deepest nesting of arrays and objects in a control message: some engines' JSON functions recurse, and a
+ * deep message would take their stack.
+ */
 export const MAX_CONTROL_NESTING = 64;
 
 /** Largest `schema` of a channel, in bytes of its JSON; it travels in every announcement of the channel. */
@@ -44,10 +56,16 @@ export const MAX_TOPICS_PER_DEVICE = 16_384;
 /** Bytes of changed descriptions that a device may advertise at once: 1 KiB for each of {@link MAX_CHANNELS}. */
 export const MAX_CHANGED_BYTES = 4_194_304;
 
-/** Bytes of changed descriptions that a device may advertise per second in the long run: they go to all dashboards and to disk. */
+/**
+ * Bytes of changed descriptions that a device may advertise per second in the long run: they go to all
+ * dashboards and to disk.
+ */
 export const MAX_CHANGED_BYTES_PER_SECOND = 16_384;
 
-/** Subscriptions of one dashboard session that read the recording at a time, the others in turn: each reads pages ahead. */
+/**
+ * Subscriptions of one dashboard session that read the recording at a time, the others in turn: each reads
+ * pages ahead.
+ */
 export const MAX_READING = 8;
 
 /** Largest channel number a device may choose: a varint of at most three bytes. */
@@ -68,7 +86,10 @@ export const MAX_SUBSCRIPTIONS = 256;
 /** Patterns in one subscription. */
 export const MAX_PATTERNS = 64;
 
-/** Bytes of event samples that a device may have sent and not yet had acknowledged. Bounds what the gateway holds for it, since Bun has no inbound pause. */
+/**
+ * Bytes of event samples that a device may have sent and not yet had acknowledged. Bounds what the gateway
+ * holds for it, since Bun has no inbound pause.
+ */
 export const MAX_UNACKED_BYTES = 4_194_304;
 
 /** How long a session can be taken up again after its connection is lost, in milliseconds. */

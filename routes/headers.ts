@@ -8,7 +8,7 @@ import type { Gate } from "../access/gate.ts";
 import type { AppEnv } from "./endpoint.ts";
 
 /** What an answer of the API may do when a browser shows it as a page: nothing. */
-export const API_CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'";
+const API_CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
 /**
  * Security headers for every answer; a handler's own go before them. Nothing is cached unless a handler says

@@ -16,7 +16,7 @@ import { resolveTime } from "./time.ts";
 export const MAX_POINTS = 100_000;
 
 /** Points in an answer when the request does not say: more than a chart has pixels. */
-export const DEFAULT_POINTS = 2_000;
+const DEFAULT_POINTS = 2_000;
 
 /** Query of the endpoints that answer samples. */
 export const seriesQuery = z.object({
@@ -138,7 +138,7 @@ export function jsonValue(value: unknown): unknown {
 }
 
 /** Whether the Accept header (RFC 9110 section 12.5.1) ranks CBOR above JSON; JSON wins a tie. */
-export function prefersCbor(accept: string | undefined): boolean {
+function prefersCbor(accept: string | undefined): boolean {
   if (accept === undefined) return false;
   let cbor = 0;
   let json = 0;

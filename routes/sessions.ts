@@ -107,14 +107,19 @@ function filterOf(query: z.output<typeof listQuery>, nowMs: number): SessionFilt
 
 /** Adds `/v1/sessions`. */
 export function sessionRoutes(endpoints: Endpoints, services: Services): void {
-  const { store } = services;
-  const now = services.now ?? Date.now;
-  const known = async (id: string): Promise<SessionRow> => {
-    const row = await store.session(id);
-    if (row) return row;
-    throw new Problem("not-found", `there is no session ${JSON.stringify(id)} on record`);
-  };
+  addList(endpoints, services);
+  addOne(endpoints, services);
+  addEvents(endpoints, services);
+  addSamples(endpoints, services);
+}
 
+async function known(store: Services["store"], id: string): Promise<SessionRow> {
+  const row = await store.session(id);
+  if (row) return row;
+  throw new Problem("not-found", `there is no session ${JSON.stringify(id)} on record`);
+}
+
+function addList(endpoints: Endpoints, { store, now = Date.now }: Services): void {
   endpoints.add({
     method: "get",
     path: "/v1/sessions",
@@ -136,7 +141,9 @@ export function sessionRoutes(endpoints: Endpoints, services: Services): void {
       next: last !== undefined && rows.length > page.length ? cursorAt(last.number) : null,
     };
   });
+}
 
+function addOne(endpoints: Endpoints, { store }: Services): void {
   endpoints.add({
     method: "get",
     path: "/v1/sessions/{id}",
@@ -154,7 +161,7 @@ export function sessionRoutes(endpoints: Endpoints, services: Services): void {
     }).openapi("SessionWithTopics"),
     problems: ["not-found"],
   }, async ({ params }) => {
-    const row = await known(params.id);
+    const row = await known(store, params.id);
     const topics = await store.sessionTopics(row.id);
     return {
       ...described(row),
@@ -166,7 +173,9 @@ export function sessionRoutes(endpoints: Endpoints, services: Services): void {
       })),
     };
   });
+}
 
+function addEvents(endpoints: Endpoints, { store }: Services): void {
   endpoints.add({
     method: "get",
     path: "/v1/sessions/{id}/events",
@@ -183,11 +192,13 @@ export function sessionRoutes(endpoints: Endpoints, services: Services): void {
     }),
     problems: ["not-found"],
   }, async ({ params }) => {
-    const row = await known(params.id);
+    const row = await known(store, params.id);
     const events = await store.sessionEvents(row.id);
     return { events: events.map(({ at, kind, detail }) => ({ at: iso(at), kind, detail })) };
   });
+}
 
+function addSamples(endpoints: Endpoints, { store, now = Date.now }: Services): void {
   endpoints.add({
     method: "get",
     path: "/v1/sessions/{id}/samples",
@@ -202,7 +213,7 @@ export function sessionRoutes(endpoints: Endpoints, services: Services): void {
     otherResponses: { "application/cbor": { schema: series } },
     problems: ["not-found"],
   }, async ({ c, params, query }) => {
-    const row = await known(params.id);
+    const row = await known(store, params.id);
     const wrote = await store.sessionTopics(row.id);
     const range = wrote.find(({ topic }) => topic === query.topic);
     if (!range) {

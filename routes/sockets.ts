@@ -59,7 +59,7 @@ export const DEVICE_PATH = "/v1/device";
 export const LIVE_PATH = "/v1/live";
 
 /** Path of MQTT over WebSocket. */
-export const MQTT_PATH = "/mqtt";
+const MQTT_PATH = "/mqtt";
 /** Its subprotocol (MQTT 3.1.1 section 6). */
 const MQTT_SUBPROTOCOL = "mqtt";
 

@@ -69,7 +69,7 @@ function described(view: TopicView): z.input<typeof topic> {
 }
 
 /** The topic, where the principal may read it. @throws {Problem} `not-found`. */
-export function readableTopic(services: Services, principal: Principal, name: string): TopicView {
+function readableTopic(services: Services, principal: Principal, name: string): TopicView {
   const view = mayRead(principal, name) ? services.topics.topic(name) : undefined;
   if (view) return view;
   throw new Problem("not-found", `there is no topic ${JSON.stringify(name)} that this token may read`);

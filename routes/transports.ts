@@ -90,7 +90,7 @@ function described(one: SessionWay, services: Pick<Services, "rtc">): z.input<ty
 const TELLING = ["moved", "webrtc_rejected", "webrtc_closed"];
 
 /** What the record says of a session that is over. */
-export function toldByEvents(events: readonly SessionEventRow[]): string {
+function toldByEvents(events: readonly SessionEventRow[]): string {
   const last = events.findLast(({ kind }) => TELLING.includes(kind));
   if (!last) return "it never moved from the transport on which it began";
   const { to, cause, reason } = last.detail;

@@ -64,7 +64,7 @@ export interface SessionWay {
 }
 
 /** Why a session is where it is in the beginning. */
-export function firstCause(transport: TransportKind): string {
+function firstCause(transport: TransportKind): string {
   return transport === "datachannel"
     ? "it was set up over HTTP, without a WebSocket"
     : "every session begins on the WebSocket";

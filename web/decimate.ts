@@ -16,7 +16,10 @@ export interface ChartRows {
 export interface DecimateOptions {
   fromMs: number;
   toMs: number;
-  /** Width of one column of the picture in milliseconds. Columns begin at multiples of it, so that the picture does not shimmer as it moves. */
+  /**
+   * Width of one column of the picture in milliseconds. Columns begin at multiples of it, so that the picture
+   * does not shimmer as it moves.
+   */
   columnMs: number;
 }
 

@@ -9,7 +9,7 @@ import { mqttPublisher, mqttSubscriber } from "./mqtt.ts";
 import { addDevice, tidegateClient } from "./tidegate.ts";
 
 /** Where the gateway's bridge puts the topics of the bench. */
-export const BRIDGED = "tidegate/+/+/bench/#";
+const BRIDGED = "tidegate/+/+/bench/#";
 
 /** The broker that a job needs. @throws when it has none. */
 export function brokerOf(server: ServerAddress): NonNullable<ServerAddress["broker"]> {

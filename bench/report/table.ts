@@ -17,7 +17,7 @@ const ms = (value: number) => value < 10 ? value.toFixed(2) : value.toFixed(0);
 const percent = (value: number) => `${Math.round(value * 100)} %`;
 
 /** Figures in the order in which the table shows them. */
-export const COLUMNS: Record<string, Column> = {
+const COLUMNS: Record<string, Column> = {
   perCpuSecond: { title: "deliveries per CPU s", write: whole },
   samplesPerCpuSecond: { title: "samples per CPU s", write: whole },
   deliveriesPerSecond: { title: "deliveries/s", write: whole },

@@ -54,7 +54,7 @@ export function serveCommand(context: Context): Command {
 }
 
 /** Settings in the gateway's terms. */
-export function gatewaySettings(config: Config): GatewaySettings {
+function gatewaySettings(config: Config): GatewaySettings {
   const { listen, data, allowedOrigins, retention, limits, mqtt } = config;
   return {
     listen,

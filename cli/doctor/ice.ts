@@ -51,7 +51,7 @@ function addressesOf(entry: string): string[] {
 }
 
 /** Addresses of this machine that peers can be given: not its loopback, nor those that hold on one link only. */
-export function ownAddresses(): string[] {
+function ownAddresses(): string[] {
   return Object.values(networkInterfaces()).flatMap((some) => some ?? [])
     .filter(({ internal, address }) => !internal && !/^fe80:/i.test(address)).map(({ address }) => address);
 }

@@ -26,7 +26,7 @@ export interface Seen {
 }
 
 /** A session on record. */
-export function sessionRow(number: number, more: Partial<SessionRow> = {}): SessionRow {
+function sessionRow(number: number, more: Partial<SessionRow> = {}): SessionRow {
   return {
     id: `s-${number}`,
     number,

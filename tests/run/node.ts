@@ -6,7 +6,7 @@
 import { output } from "./process.ts";
 
 /** The version of npm's `node-<system>-<architecture>` packages, which hold nothing but the executable. */
-export const NODE_VERSION = "22.23.3";
+const NODE_VERSION = "22.23.3";
 
 /** Oldest Node that the SDK runs on from source. */
 const OLDEST = [22, 18] as const;

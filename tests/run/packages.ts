@@ -112,7 +112,7 @@ async function missingOf(packages: readonly SystemPackage[]): Promise<SystemPack
 export type Installer = ((names: string[]) => Promise<number>) | string;
 
 /** apt-get, where it exists and we are root. */
-export async function aptInstaller(): Promise<Installer> {
+async function aptInstaller(): Promise<Installer> {
   if (!(await succeeds("apt-get", ["--version"]))) return "this system has no apt-get";
   if (Deno.uid() !== 0) return "only root may install packages";
   const env = { DEBIAN_FRONTEND: "noninteractive" };

@@ -42,13 +42,6 @@ export function assertStrictEquals<T>(actual: unknown, expected: T, msg?: string
   nodeAssert.strictEqual(actual, expected, text(msg));
 }
 
-/** Fails when `actual` is null or undefined. */
-export function assertExists<T>(actual: T, msg?: string): asserts actual is NonNullable<T> {
-  if (actual === null || actual === undefined) {
-    throw new AssertionError({ message: msg ?? `expected a value, got ${actual}` });
-  }
-}
-
 /** Fails unless `actual` contains `expected`. */
 export function assertStringIncludes(actual: string, expected: string, msg?: string): void {
   if (!actual.includes(expected)) {
@@ -100,21 +93,6 @@ export function assertAlmostEquals(actual: number, expected: number, tolerance =
       expected,
     });
   }
-}
-
-/** Fails unless `actual` holds every property of `expected`, deeply. */
-export function assertObjectMatch(actual: object, expected: object, msg?: string): void {
-  const pick = (a: unknown, e: unknown): unknown => {
-    if (e === null || typeof e !== "object" || Array.isArray(e) || a === null || typeof a !== "object") {
-      return a;
-    }
-    return Object.fromEntries(
-      Object.keys(e).map((
-        key,
-      ) => [key, pick((a as Record<string, unknown>)[key], (e as Record<string, unknown>)[key])]),
-    );
-  };
-  nodeAssert.deepStrictEqual(pick(actual, expected), expected, text(msg));
 }
 
 type ErrorClass<E extends Error> = abstract new (...args: never[]) => E;

@@ -21,7 +21,7 @@ export class HttpPeerConnection extends RTCPeerConnection {
 }
 
 /** A description's ICE credentials. */
-export function credentialsIn(sdp: string): { ufrag: string; pwd: string } {
+function credentialsIn(sdp: string): { ufrag: string; pwd: string } {
   return {
     ufrag: /a=ice-ufrag:(\S+)/.exec(sdp)![1]!,
     pwd: /a=ice-pwd:(\S+)/.exec(sdp)![1]!,

@@ -35,7 +35,7 @@ export function fakeTopic(
 }
 
 /** A device's status topic. */
-export function fakeStatus(device: string, online: boolean): FakeTopic {
+function fakeStatus(device: string, online: boolean): FakeTopic {
   const status = online ? { online, transport: "websocket", session: "s1" } : { online };
   return fakeTopic(`${device}/$status`, () => json(status), { encoding: "json" }, 0);
 }

@@ -52,10 +52,10 @@ export interface LayerException {
 }
 
 /** Stands for the target of a dynamic import that is no literal. */
-export const COMPUTED = "(computed)";
+const COMPUTED = "(computed)";
 
 /** The exceptions, each with its reason. */
-export const EXCEPTIONS: readonly LayerException[] = [
+const EXCEPTIONS: readonly LayerException[] = [
   {
     from: "web/assets.ts",
     to: COMPUTED,

@@ -59,7 +59,7 @@ export class ProjectCopy implements AsyncDisposable {
 }
 
 /** A task that runs. */
-export class RunningTask implements AsyncDisposable {
+class RunningTask implements AsyncDisposable {
   #said = "";
   #changed = Promise.withResolvers<void>();
   #ended = false;

@@ -6,7 +6,7 @@
 import { connectDashboard, type Dashboard, type PeerConnectionConstructor } from "../../client/mod.ts";
 
 /** Packages with a peer connection: one in TypeScript, libdatachannel, and the WebRTC of Google. */
-export const RTC_PACKAGES = ["werift", "node-datachannel", "@roamhq/wrtc"] as const;
+const RTC_PACKAGES = ["werift", "node-datachannel", "@roamhq/wrtc"] as const;
 
 /** One of {@link RTC_PACKAGES}. */
 export type RtcPackage = typeof RTC_PACKAGES[number];
