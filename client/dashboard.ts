@@ -4,7 +4,7 @@
  * @module
  */
 import { parseToDashboard, type ToDashboard, type Welcome } from "../protocol/control.ts";
-import { RESUME_WITHIN_MS } from "../protocol/limits.ts";
+import { BASELINE_BYTES, RESUME_WITHIN_MS } from "../protocol/limits.ts";
 import { type RawLane, StateInlet } from "../protocol/state_lane.ts";
 import { matchesAny, patternProblem } from "../protocol/topics.ts";
 import { base64 } from "./base64.ts";
@@ -84,7 +84,10 @@ export class Dashboard implements Disposable {
     const env = environment(options.environment);
     this.#onError = options.onError;
     this.#session = new Session({
-      hello: () => options.client === undefined ? {} : { client: options.client },
+      hello: () => ({
+        ...(options.client === undefined ? {} : { client: options.client }),
+        ...(env.RTCPeerConnection ? { keptBytes: BASELINE_BYTES } : {}),
+      }),
       opened: (welcome) => this.#opened(welcome),
       text: (text) => this.#message(parseToDashboard(text)),
       binary: (bytes) => this.#incoming.batch(bytes),
@@ -241,11 +244,12 @@ export class Dashboard implements Disposable {
 
   #laneOpened(lane: RawLane, env: Environment): LaneListener {
     const incoming = this.#incoming;
-    const inlet = new StateInlet(lane, laneTimers(env), (batch) => {
+    const place = (batch: Uint8Array) => {
       if (!incoming.placeable(batch)) return false;
       incoming.batch(batch);
       return true;
-    });
+    };
+    const inlet = new StateInlet(lane, laneTimers(env), place, BASELINE_BYTES);
     return { message: (bytes) => inlet.message(bytes), closed: () => inlet.close() };
   }
 

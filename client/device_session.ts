@@ -45,6 +45,7 @@ export class DeviceSession {
   readonly #downlink: Downlink;
   readonly #kept: KeptEvents;
   #maxPayloadBytes = MAX_PAYLOAD_BYTES;
+  #gatewayKeepsBytes = 0;
   #epoch: string | undefined;
 
   /** Connects, or reads the storage and then connects. */
@@ -62,7 +63,7 @@ export class DeviceSession {
       binary: (bytes) => this.#binary(bytes),
       beforeExchange: () => this.uplink.flush(),
       pong: (id) => this.uplink.pong(id),
-      laneOpened: (lane) => this.states.open(lane),
+      laneOpened: (lane) => this.states.open(lane, this.#gatewayKeepsBytes),
       lost: () => this.#lost(),
       closed: (error) => this.#closed(error),
       enrolled: (device, token) => options.onEnrolled?.(device, token),
@@ -189,6 +190,7 @@ export class DeviceSession {
   #opened(welcome: Welcome, transport: ClientTransport): void {
     this.name = welcome.device;
     this.#maxPayloadBytes = welcome.limits.maxPayloadBytes;
+    this.#gatewayKeepsBytes = welcome.keptBytes ?? 0;
     if (welcome.epoch !== this.#epoch) this.#downlink.reset();
     this.#epoch = welcome.epoch;
     this.uplink.attach(transport, welcome.limits.maxMessageBytes);

@@ -71,12 +71,13 @@ export class StateLane {
     return true;
   }
 
-  /** A lane beside the connection is open; it is used while it carries. */
-  open(lane: RawLane): LaneListener {
+  /** A lane beside the connection is open; it is used while it carries. `keptBytes`: what the gateway keeps for differences. */
+  open(lane: RawLane, keptBytes: number): LaneListener {
     const outlet: StateOutlet = new StateOutlet(lane, laneTimers(this.#env), {
       moved: (move) => this.#moved(outlet, move),
       doubtful: (doubtful) => this.#doubtful(doubtful),
     });
+    outlet.sender.receiverKeeps(keptBytes);
     return {
       message: (bytes) => outlet.message(bytes),
       closed: (cause) => {

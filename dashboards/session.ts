@@ -153,7 +153,8 @@ export class DashboardSession implements LiveDashboard {
       readable: principal.read,
       lane: () => this.#outbox?.up ? this.#outbox : undefined,
     });
-    const use = (lane: StateLane) => this.#useLane(session, subscriptions, lane);
+    const { keptBytes = 0 } = hello;
+    const use = (lane: StateLane) => this.#useLane(session, subscriptions, lane, keptBytes);
     this.#opened = { session, subscriptions, lane: new LaneSlot({ connection, record, tally, use }) };
     this.sessionId = record.id;
     connection.send(session.welcome({ rights: { read: [...principal.read], write: [...principal.write] } }));
@@ -165,6 +166,7 @@ export class DashboardSession implements LiveDashboard {
     session: OpenSession["session"],
     subscriptions: Subscriptions,
     lane: StateLane,
+    keptBytes: number,
   ): LaneHandlers {
     const { scheduler } = this.context.feeds;
     const outbox = new StateOutbox(lane, scheduler, {
@@ -173,6 +175,7 @@ export class DashboardSession implements LiveDashboard {
         for (const subscription of subscriptions) subscription.doubtful(doubtful);
       },
     });
+    outbox.sender.receiverKeeps(keptBytes);
     this.#outbox = outbox;
     return {
       message: (bytes) => outbox.message(bytes),

@@ -7,6 +7,7 @@ import { FRAME } from "../protocol/batch.ts";
 import { CLOSE, type CloseCode } from "../protocol/close_codes.ts";
 import { type DeviceMessage, parseDeviceMessage, type ToDevice } from "../protocol/control.ts";
 import { ProtocolError } from "../protocol/errors.ts";
+import { BASELINE_BYTES } from "../protocol/limits.ts";
 import { StateInlet } from "../protocol/state_lane.ts";
 import type { Principal } from "../hub/access.ts";
 import { systemFlushTimers } from "../hub/flush.ts";
@@ -175,7 +176,9 @@ export class DeviceSession implements LiveDevice {
     this.#stage = { at: "open", open };
     this.device = device;
     this.sessionId = session.record.id;
-    connection.send(session.welcome({ device }));
+    connection.send(
+      session.welcome({ device, ...(context.iceServers ? { keptBytes: BASELINE_BYTES } : {}) }),
+    );
     if (connection.over) return; // it refused even that
     open.lane.begin();
     context.directory.arrived(this);
@@ -229,7 +232,7 @@ export class DeviceSession implements LiveDevice {
   }
 
   #useLane(session: OpenSession["session"], uplink: Uplink, lane: StateLane): LaneHandlers {
-    const inlet = new StateInlet(lane, systemFlushTimers, (batch) => uplink.state(batch));
+    const inlet = new StateInlet(lane, systemFlushTimers, (batch) => uplink.state(batch), BASELINE_BYTES);
     return {
       message: (bytes) => inlet.message(bytes),
       closed: (cause) => {

@@ -3,7 +3,7 @@
  *
  * ```text
  * byte 0      0x01, the frame's kind
- * byte 1      flags: bit 0 "from the recording"; the others are 0
+ * byte 1      flags: bit 0 "from the recording", bit 1 "differences" (difference_sender.ts); the others are 0
  * byte 2–9    base time, microseconds, unsigned 64-bit little-endian; 0 = "stamp on arrival"
  * varint      feed: 0 from a device; to a dashboard the number that `subscribed` named
  * then, until the message ends, one record a sample:
@@ -27,6 +27,9 @@ export const FRAME = { batch: 0x01, ack: 0x02, state: 0x03, confirm: 0x04 } as c
 
 /** Flag bit: the samples come from the recording, not from a live source. */
 export const FLAG_RECORDED = 0x01;
+
+/** Flag bit: payloads may be differences, which only a state lane carries whose receiver asked for them. */
+export const FLAG_DIFFERENCES = 0x02;
 
 /** Bytes before the feed number. */
 const FIXED_HEADER_BYTES = 10;
@@ -61,17 +64,19 @@ export class BatchWriter {
   length = 0;
   /** Most bytes of a batch; may be changed while `count` is 0. */
   maxBytes: number;
+  /** Goes into each header; may be changed while `count` is 0. */
+  feed: number;
+  /** Goes into each header; may be changed while `count` is 0. */
+  flags: number;
   #buffer: Uint8Array;
   #view: DataView;
-  #feed: number;
-  #flags: number;
   #baseUs = 0;
 
   /** `maxBytes` bounds every batch that comes out; `feed` and `recorded` go into each header. */
   constructor(options: { maxBytes: number; feed?: number; recorded?: boolean }) {
     this.maxBytes = options.maxBytes;
-    this.#feed = options.feed ?? 0;
-    this.#flags = options.recorded ? FLAG_RECORDED : 0;
+    this.feed = options.feed ?? 0;
+    this.flags = options.recorded ? FLAG_RECORDED : 0;
     // Most sessions never send a batch down to their device: the buffer comes with the first sample.
     this.#buffer = EMPTY;
     this.#view = new DataView(EMPTY.buffer);
@@ -107,7 +112,7 @@ export class BatchWriter {
     if (!empty && this.#baseUs === 0 && timeUs !== 0) return false;
     const delta = empty ? 0 : zigzag(timeUs - this.#baseUs);
     if (delta > MAX_SEQUENCE || size > MAX_PAYLOAD_BYTES) return false;
-    const from = empty ? FIXED_HEADER_BYTES + varintLength(this.#feed) : this.length;
+    const from = empty ? FIXED_HEADER_BYTES + varintLength(this.feed) : this.length;
     const total = from + varintLength(channel) + varintLength(sequence) + varintLength(delta) +
       varintLength(size) + size;
     if (total > this.maxBytes) return false;
@@ -143,10 +148,10 @@ export class BatchWriter {
   #header(timeUs: number): void {
     this.#baseUs = timeUs;
     this.#buffer[0] = FRAME.batch;
-    this.#buffer[1] = this.#flags;
+    this.#buffer[1] = this.flags;
     this.#view.setUint32(2, timeUs % 0x100000000, true);
     this.#view.setUint32(6, Math.floor(timeUs / 0x100000000), true);
-    writeVarint(this.#buffer, FIXED_HEADER_BYTES, this.#feed);
+    writeVarint(this.#buffer, FIXED_HEADER_BYTES, this.feed);
   }
 
   #grow(needed: number): void {
@@ -182,11 +187,11 @@ export class BatchReader {
   #cursor = new Cursor(this.bytes);
 
   /**
-   * Starts on a frame.
+   * Starts on a frame; `allowed` are the flags that it may have.
    *
    * @throws {ProtocolError} with `bad_frame` when the header is not a batch's.
    */
-  open(frame: Uint8Array): void {
+  open(frame: Uint8Array, allowed: number = FLAG_RECORDED): void {
     if (frame.length <= FIXED_HEADER_BYTES) {
       throw new ProtocolError(
         CLOSE.badFrame,
@@ -197,10 +202,10 @@ export class BatchReader {
       throw new ProtocolError(CLOSE.badFrame, `frame kind ${frame[0]} is not a batch (${FRAME.batch})`);
     }
     const flags = frame[1]!;
-    if ((flags & ~FLAG_RECORDED) !== 0) {
+    if ((flags & ~allowed) !== 0) {
       throw new ProtocolError(
         CLOSE.badFrame,
-        `batch flags ${flags} have bits set that version 1 does not define`,
+        `batch flags ${flags} have bits set that do not belong here, where ${allowed} are allowed`,
       );
     }
     const low = (frame[2]! | (frame[3]! << 8) | (frame[4]! << 16) | (frame[5]! << 24)) >>> 0;

@@ -163,6 +163,9 @@ const resume = object({
   token: string(128),
 });
 
+/** Bytes of values that a receiver of state keeps for differences on its state lane; without it none are sent. */
+const keptBytes = optional(integer(0));
+
 const deviceHello = object({
   type: oneOf("hello"),
   protocol: integer(1, 1),
@@ -244,6 +247,7 @@ const dashboardMessages = {
     protocol: integer(1, 1),
     client: optional(string(128)),
     resume: optional(resume),
+    keptBytes,
   }),
   subscribe,
   unsubscribe: object({ type: oneOf("unsubscribe"), id: integer(0, 0xffffffff) }),
@@ -308,6 +312,8 @@ const welcome = object({
   ),
   /** STUN and TURN servers to use. */
   iceServers: optional(array(iceServer, 16)),
+  /** Towards devices, from a gateway with WebRTC. */
+  keptBytes,
 });
 
 /** The gateway's answer to `hello`. */

@@ -29,6 +29,18 @@ export const STATE_MESSAGE_BYTES = 1_100;
  */
 export const MAX_STATE_PAYLOAD_BYTES = 8_192;
 
+/** Of each channel a receiver that asked for differences keeps so many values to which they may refer: as many as are under way on a lane of 20 Hz and 150 ms. */
+export const KEPT_VALUES = 4;
+
+/** Bytes of such values that we keep for one lane, and the most that we count on at a peer. */
+export const BASELINE_BYTES = 1_048_576;
+
+/** A kept value counts as its length and so many bytes, which bounds their number. */
+export const KEPT_OVERHEAD_BYTES = 64;
+
+/** Values of a message with differences come to at most so many bytes when they are whole: bounds what a packet can make its receiver do. */
+export const MAX_UNPACKED_BYTES = 65_536;
+
 /** Message numbers that one confirmation speaks of, its highest included. */
 export const CONFIRM_WINDOW = 257;
 

@@ -42,12 +42,12 @@ function messageNumber(cursor: Cursor): number {
 }
 
 /**
- * Reads a state frame: calls `section` with each batch frame in it, borrowed.
+ * Reads a state frame: calls `section` with each batch frame in it, borrowed, and the message's number.
  *
  * @returns the message's number.
  * @throws {ProtocolError} with `bad_frame` when it is not a state frame or a section reaches past its end.
  */
-export function readState(frame: Uint8Array, section: (batch: Uint8Array) => void): number {
+export function readState(frame: Uint8Array, section: (batch: Uint8Array, number: number) => void): number {
   const cursor = open(frame, FRAME.state, "state frame");
   const number = messageNumber(cursor);
   while (cursor.at < cursor.end) {
@@ -59,7 +59,7 @@ export function readState(frame: Uint8Array, section: (batch: Uint8Array) => voi
         `section of ${length} bytes reaches ${end - cursor.end} bytes past the end of the state frame`,
       );
     }
-    section(frame.subarray(cursor.at, end));
+    section(frame.subarray(cursor.at, end), number);
     cursor.at = end;
   }
   return number;

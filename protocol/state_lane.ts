@@ -154,7 +154,7 @@ export class StateOutlet {
 
 /** The receiving end: takes samples in and confirms them. */
 export class StateInlet {
-  readonly #receiver = new StateReceiver();
+  readonly #receiver: StateReceiver;
   readonly #alarm: Alarm;
   #open = true;
 
@@ -162,8 +162,12 @@ export class StateInlet {
   readonly timers: LaneTimers;
   readonly place: (batch: Uint8Array) => boolean;
 
-  /** @param place Takes a batch frame, borrowed; false when it cannot be placed yet. */
-  constructor(lane: RawLane, timers: LaneTimers, place: (batch: Uint8Array) => boolean) {
+  /**
+   * @param place Takes a batch frame, borrowed; false when it cannot be placed yet.
+   * @param keptBytes What the peer was told that we keep for its differences; 0 for none.
+   */
+  constructor(lane: RawLane, timers: LaneTimers, place: (batch: Uint8Array) => boolean, keptBytes = 0) {
+    this.#receiver = new StateReceiver(keptBytes);
     this.lane = lane;
     this.timers = timers;
     this.place = place;
@@ -173,7 +177,7 @@ export class StateInlet {
   /**
    * A message of the peer's.
    *
-   * @throws {ProtocolError} with `bad_frame` when it is not a state frame.
+   * @throws {ProtocolError} with `bad_frame` when it is not a state frame, or `limit_exceeded`.
    */
   message(bytes: Uint8Array): void {
     if (bytes[0] !== FRAME.state) throw wrongKind(bytes, "a state frame");

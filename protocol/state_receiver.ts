@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { DifferenceReceiver, hasDifferences } from "./difference_receiver.ts";
 import { CONFIRM_WINDOW } from "./limits.ts";
 import { encodeConfirmation, readState } from "./state_frame.ts";
 
@@ -20,20 +21,36 @@ export class StateReceiver {
   #confirmedAtMs = -Infinity;
   #pending = false;
   readonly #seen = new Float64Array(REMEMBERED);
+  readonly #differences: DifferenceReceiver | undefined;
   readonly #map = new Uint8Array((CONFIRM_WINDOW - 1) / 8);
+
+  /** @param keptBytes What the sender was told that we keep for its differences; 0 for none. */
+  constructor(keptBytes = 0) {
+    this.#differences = keptBytes > 0 ? new DifferenceReceiver(keptBytes) : undefined;
+  }
+
+  /** What is kept for differences, and how many had no baseline here; undefined where none are taken. */
+  get differences(): Readonly<Pick<DifferenceReceiver, "missing" | "heldBytes">> | undefined {
+    return this.#differences;
+  }
 
   /**
    * Takes a state frame in.
    *
-   * @param place Takes one batch frame, borrowed; returns false when it has samples that cannot be placed yet,
+   * @param place Takes one batch frame of whole values, borrowed; returns false when it has samples that cannot be placed yet,
    * since their channel or feed is still on its way on the control lane. Then the message is not confirmed, and
-   * its values come again.
-   * @throws {ProtocolError} with `bad_frame`.
+   * its values come again; as it is when a difference has no baseline here.
+   * @throws {ProtocolError} with `bad_frame`, or `limit_exceeded`.
    */
   receive(frame: Uint8Array, nowMs: number, place: (batch: Uint8Array) => boolean): void {
     let placed = true;
-    const number = readState(frame, (batch) => {
-      if (!place(batch)) placed = false;
+    const differences = this.#differences;
+    differences?.begin();
+    const number = readState(frame, (section, number) => {
+      const taken = differences && hasDifferences(section)
+        ? differences.unpack(section, number, place)
+        : place(section);
+      if (!taken) placed = false;
     });
     if (!placed || number <= this.#highest - CONFIRM_WINDOW) return;
     this.#seen[number % REMEMBERED] = number;

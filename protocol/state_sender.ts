@@ -12,8 +12,9 @@
  *
  * @module
  */
-import { FRAME } from "./batch.ts";
-import { MAX_STATE_PAYLOAD_BYTES, STATE_MESSAGE_BYTES } from "./limits.ts";
+import { FLAG_DIFFERENCES, FRAME } from "./batch.ts";
+import { DifferenceSender } from "./difference_sender.ts";
+import { MAX_STATE_PAYLOAD_BYTES, MAX_UNPACKED_BYTES, STATE_MESSAGE_BYTES } from "./limits.ts";
 import { type FlowMark, FlowWindow } from "./flow_window.ts";
 import { LaneHealth, type LaneMove } from "./lane_health.ts";
 import { confirmedNumbers, decodeConfirmation } from "./state_frame.ts";
@@ -55,6 +56,8 @@ interface UnderWay extends FlowMark {
   awaited: boolean;
   slots: StateSlot[];
   offsets: number[];
+  /** Its values without their differences, in bytes. */
+  unpackedBytes: number;
 }
 
 function underWay(sentMs: number): UnderWay {
@@ -70,6 +73,7 @@ function underWay(sentMs: number): UnderWay {
     awaited: true,
     slots: [],
     offsets: [],
+    unpackedBytes: 0,
   };
 }
 
@@ -83,6 +87,9 @@ export class StateSender {
   readonly #streams: StateStream[] = [];
   readonly #underWay = new Map<number, UnderWay>();
   readonly #buffer = new Uint8Array(MAX_BYTES);
+  #differences: DifferenceSender | undefined;
+  /** More waited than one message holds, and not all of it has left: fewer bytes are fewer packets. */
+  #crowded = false;
   #awaited = 0;
   #number = 0;
   /** No message below this number is awaited or may yet be given up. */
@@ -93,6 +100,16 @@ export class StateSender {
   /** When `next` was called last, and whether samples waited then since enough was under way. */
   #askedMs = 0;
   #blocked = false;
+
+  /** The receiver keeps values of this many bytes, so that differences to them may be sent; 0 for none. */
+  receiverKeeps(bytes: number): void {
+    this.#differences = bytes > 0 ? new DifferenceSender(bytes) : undefined;
+  }
+
+  /** What has been sent as differences; undefined where the receiver takes none. */
+  get differences(): Readonly<Pick<DifferenceSender, "sent" | "savedBytes" | "heldBytes">> | undefined {
+    return this.#differences;
+  }
 
   /** Adds a stream. `maxHz`: at most so many samples a second of each channel. */
   stream(feed: number, maxHz?: number): StateStream {
@@ -131,6 +148,7 @@ export class StateSender {
       if (number !== highest) this.flow.arrived(one, nowMs);
       if (!one.given && one.awaited) this.#awaited--;
       one.slots.forEach((slot, i) => {
+        slot.history?.arrived(number);
         if (slot.offset === one.offsets[i]) slot.confirmed = true;
       });
     });
@@ -193,6 +211,7 @@ export class StateSender {
     if (this.health.quiet(nowMs) || (this.health.up && this.health.doubtful(nowMs))) return true;
     if (!this.#due(nowMs)) {
       this.flow.idle();
+      this.#crowded = false;
       return true;
     }
     if (this.flow.room > 0) return false;
@@ -222,6 +241,7 @@ export class StateSender {
 
   #fill(start: number, number: number, one: UnderWay, nowMs: number): number {
     let at = start;
+    if (this.#differences && !this.#crowded) this.#crowded = this.#waitingBytes() > STATE_MESSAGE_BYTES;
     for (let i = 0; i < this.#streams.length; i++) {
       const stream = this.#streams[i]!;
       const next = this.#section(stream, at, at === start, number, one, nowMs);
@@ -246,9 +266,14 @@ export class StateSender {
     nowMs: number,
   ): number {
     const { writer } = stream;
+    const differences = this.#crowded ? this.#differences : undefined;
+    writer.flags = differences ? FLAG_DIFFERENCES : 0;
     writer.maxBytes = STATE_MESSAGE_BYTES - at - LENGTH_BYTES;
     for (let slot = stream.peek(nowMs); slot; slot = stream.peek(nowMs)) {
-      const { channel, offset, timeUs, bytes, length } = slot;
+      const { channel, offset, timeUs } = slot;
+      if (differences && one.unpackedBytes + slot.length > MAX_UNPACKED_BYTES) break;
+      const bytes = differences?.payload(slot, number) ?? slot.bytes;
+      const length = differences ? bytes.length : slot.length;
       if (!writer.add(channel, offset, timeUs, bytes, 0, length)) {
         if (!first || writer.count > 0) break;
         writer.maxBytes = MAX_BYTES - at - LENGTH_BYTES; // a large one goes in a message of its own
@@ -257,6 +282,8 @@ export class StateSender {
         }
       }
       stream.taken(slot, number);
+      differences?.taken(slot, number);
+      one.unpackedBytes += slot.length;
       one.slots.push(slot);
       one.offsets.push(offset);
     }
@@ -265,6 +292,10 @@ export class StateSender {
     const body = writeVarint(this.#buffer, at, section.length);
     this.#buffer.set(section, body);
     return body + section.length;
+  }
+
+  #waitingBytes(): number {
+    return this.#streams.reduce((bytes, { queuedBytes }) => bytes + queuedBytes, 0);
   }
 
   #heartbeatMs(): number {
@@ -290,7 +321,10 @@ export class StateSender {
       this.health.lost++;
       if (number < overtaken) this.flow.lost(one);
       else this.#lingering.push({ number, one });
-      for (const slot of one.slots) if (slot.stream.open) slot.stream.again(slot, number);
+      for (const slot of one.slots) {
+        slot.history?.missed(number);
+        if (slot.stream.open) slot.stream.again(slot, number);
+      }
     }
     for (const [number, one] of this.#underWay) {
       if (one.sentMs > nowMs - REMEMBER_MS) break;

@@ -5,6 +5,7 @@
  * @module
  */
 import { BatchWriter, MAX_RECORD_OVERHEAD_BYTES } from "./batch.ts";
+import type { SlotHistory } from "./difference_history.ts";
 import { MAX_STATE_PAYLOAD_BYTES } from "./limits.ts";
 
 /** Most bytes of a message: one large sample with its headers. */
@@ -29,6 +30,8 @@ export interface StateSlot {
   doubled: boolean;
   /** Places in the queue that are its own no more, since it was moved to the front. */
   voids: number;
+  /** Of the lane's differences; undefined while none was tried. */
+  history: SlotHistory | undefined;
 }
 
 /** Samples with one feed number; a device has a single stream with feed 0. */
@@ -39,6 +42,8 @@ export class StateStream {
   conflated = 0;
   /** Samples that went out, those that went again included. */
   sent = 0;
+  /** Payloads that wait to be sent, in bytes. */
+  queuedBytes = 0;
   open = true;
   /** Channels whose newest sample is to go another way too; undefined while the lane is enough. */
   #double: StateSlot[] | undefined;
@@ -83,11 +88,13 @@ export class StateStream {
         message: 0,
         doubled: false,
         voids: 0,
+        history: undefined,
       };
       this.#slots.set(channel, slot);
     } else if (slot.bytes.length < length) {
       slot.bytes = new Uint8Array(length);
     }
+    this.queuedBytes += slot.queued ? length - slot.length : length;
     slot.bytes.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
     slot.length = length;
     slot.offset = offset;
@@ -161,6 +168,7 @@ export class StateStream {
     this.#head++;
     if (this.#promoted > 0) this.#promoted--;
     this.sent++;
+    this.queuedBytes -= slot.length;
     slot.queued = false;
     slot.message = message;
   }
@@ -169,6 +177,7 @@ export class StateStream {
   again(slot: StateSlot, message: number): boolean {
     if (slot.message !== message || slot.confirmed) return false;
     if (slot.queued) slot.voids++; // a newer sample waits already, further behind
+    else this.queuedBytes += slot.length;
     slot.queued = true;
     // before the others: on a busy lane a round of all channels takes long, and this one has missed its turn
     if (this.#head > 0) this.#ready[--this.#head] = slot;

@@ -79,7 +79,7 @@ export class LastingSession<Own> {
   }
 
   /** The answer to `hello`, with what only devices or only dashboards are told. */
-  welcome(own: Pick<Welcome, "device" | "rights">): Welcome {
+  welcome(own: Pick<Welcome, "device" | "rights" | "keptBytes">): Welcome {
     const { context, principal } = this.parts;
     const iceServers = context.iceServers?.(principal.device ?? this.record.id);
     return {

@@ -6,6 +6,7 @@ import { CLOSE } from "../../protocol/close_codes.ts";
 import { ENCODINGS, FIELD_TYPES, GAP_REASONS, MESSAGE_TYPES, SKIP_REASONS } from "../../protocol/control.ts";
 import * as limits from "../../protocol/limits.ts";
 import { confirmedNumbers, decodeConfirmation, readState } from "../../protocol/state_frame.ts";
+import { LANES } from "./vectors/lane.ts";
 import { hex, unhex } from "../support/hex.ts";
 import { PARSERS } from "./parsers.ts";
 
@@ -82,6 +83,9 @@ Deno.test("the worked frames are what the codec reads and writes", () => {
   const bytes = unhex(state!.split("\n").map((line) => line.split("  ")[0]).join(""));
   assertEquals(readState(bytes, (batch) => sections.push(hex(batch))), 300);
   assertEquals(sections, [hex(bytes.subarray(4))]);
+  const [differences] = blocks("hex differences");
+  const worked = differences!.split("\n").map((line) => line.split("  ")[0]).join("").replaceAll(" ", "");
+  assert(LANES[0]!.messages.some(({ bytes }) => bytes === worked));
   const confirmed: number[] = [];
   confirmedNumbers(decodeConfirmation(unhex(blocks("hex confirmation")[0]!)), (one) => confirmed.push(one));
   assertEquals(confirmed, [300, 299, 297]);

@@ -26,11 +26,15 @@ function numbers(): () => number {
   return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
 }
 
-/** Streams `topics` x 20 Hz x `bytes` for some seconds; returns ages and waits in front of the link of the second half. */
-function stream(profile: Profile, topics: number, bytes: number, seconds: number) {
+/**
+ * Streams `topics` x 20 Hz x `bytes` for some seconds; returns ages and waits in front of the link of the second half.
+ * `keptBytes`: for differences; 5 % of the bytes of a value change each turn.
+ */
+function stream(profile: Profile, topics: number, bytes: number, seconds: number, keptBytes = 0) {
   const random = numbers();
   const sender = new StateSender();
-  const receiver = new StateReceiver();
+  const receiver = new StateReceiver(keptBytes);
+  sender.receiverKeeps(keptBytes);
   const samples = sender.stream(7);
   const madeMs = new Float64Array(topics).fill(-1);
   const ages: number[] = [];
@@ -63,6 +67,7 @@ function stream(profile: Profile, topics: number, bytes: number, seconds: number
     return true;
   };
   let offset = 0;
+  const value = Uint8Array.from({ length: bytes }, () => 256 * random());
   for (let ms = 1; ms <= seconds * 1_000; ms++) {
     const due = packets.filter(({ atMs }) => atMs <= ms);
     packets = packets.filter(({ atMs }) => atMs > ms);
@@ -75,8 +80,9 @@ function stream(profile: Profile, topics: number, bytes: number, seconds: number
     if (ms % 50 === 0) {
       offset++;
       for (let topic = 1; topic <= topics; topic++) {
-        samples.put(topic, offset, ms * 1_000, new Uint8Array(bytes));
+        samples.put(topic, offset, ms * 1_000, value);
       }
+      for (let i = 0; i < bytes / 20; i++) value[Math.floor(bytes * random())] = 256 * random();
     }
     sender.look(ms);
     for (let message = sender.next(ms); message; message = sender.next(ms)) send(message, ms, false);
@@ -104,6 +110,16 @@ Deno.test("a lane that is offered three times its link's rate lets no queue buil
   assert(waitP50 <= 25 && waitP99 <= 60, `waits ${waitP50} and ${waitP99} ms, ${seen}`);
   assert(firstWait <= 150, `a queue of ${firstWait} ms at the start, ${seen}`);
   assert(samples.conflated > 0);
+});
+
+Deno.test("differences bring the same values of that link within 250 ms", () => {
+  const { p99, waitP50, waitP99, sender } = stream(NARROW, 100, 200, 20, 1_048_576);
+  const { flow, health, differences } = sender;
+  const seen = `window ${flow.bytes}, lost ${health.lost} of ${health.sent}, ${
+    differences!.sent
+  } differences`;
+  assert(p99 <= 220, `p99 ${p99} ms, ${seen}`);
+  assert(waitP50 <= 25 && waitP99 <= 60, `waits ${waitP50} and ${waitP99} ms, ${seen}`);
 });
 
 Deno.test("a lane keeps a faster link full without a queue, too", () => {

@@ -6,7 +6,7 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { ACKS, BATCHES, VARINTS } from "./vectors/frames.ts";
-import { CONFIRMATIONS, STATES } from "./vectors/lane.ts";
+import { CONFIRMATIONS, DIFFERENCES, LANES, STATES } from "./vectors/lane.ts";
 import { messages } from "./vectors/messages.ts";
 import { PAYLOADS } from "./vectors/payloads.ts";
 
@@ -27,6 +27,8 @@ export async function vectorsText(): Promise<string> {
     acks: ACKS,
     states: STATES,
     confirmations: CONFIRMATIONS,
+    differences: DIFFERENCES,
+    lanes: LANES,
     messages: messages(page),
     payloads: PAYLOADS,
   };

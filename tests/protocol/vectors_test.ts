@@ -4,8 +4,10 @@ import { readFile } from "node:fs/promises";
 import { decodeAck, encodeAck } from "../../protocol/ack.ts";
 import { BatchReader, BatchWriter } from "../../protocol/batch.ts";
 import { MESSAGE_TYPES } from "../../protocol/control.ts";
+import { applyDifference, writeDifference } from "../../protocol/difference.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
 import { confirmedNumbers, decodeConfirmation, readState } from "../../protocol/state_frame.ts";
+import { StateReceiver } from "../../protocol/state_receiver.ts";
 import { Cursor, writeVarint } from "../../protocol/varint.ts";
 import { decode } from "../../payload/decode.ts";
 import { encode } from "../../payload/encode.ts";
@@ -14,7 +16,13 @@ import { hex, unhex } from "../support/hex.ts";
 import { VECTORS_FILE, vectorsText } from "./make_vectors.ts";
 import { PARSERS } from "./parsers.ts";
 import type { AckVector, BatchVector, VarintVector } from "./vectors/frames.ts";
-import type { ConfirmationVector, StateVector } from "./vectors/lane.ts";
+import type {
+  ConfirmationVector,
+  DifferenceVector,
+  LaneVector,
+  PlacedSample,
+  StateVector,
+} from "./vectors/lane.ts";
 import type { MessageVector } from "./vectors/messages.ts";
 import type { PayloadVector } from "./vectors/payloads.ts";
 
@@ -24,6 +32,8 @@ interface Vectors {
   acks: AckVector[];
   states: StateVector[];
   confirmations: ConfirmationVector[];
+  differences: DifferenceVector[];
+  lanes: LaneVector[];
   messages: MessageVector[];
   payloads: PayloadVector[];
 }
@@ -121,6 +131,48 @@ Deno.test("the codec agrees with every confirmation vector", () => {
       { heldUs: vector.heldUs, numbers: vector.numbers },
       vector.name,
     );
+  }
+});
+
+Deno.test("the codec agrees with every difference vector", () => {
+  for (const vector of vectors.differences) {
+    const base = unhex(vector.base);
+    const value = new Uint8Array(base.length);
+    const apply = () => applyDifference(base, new Cursor(unhex(vector.bytes)), value);
+    if ("error" in vector) {
+      refused(apply, vector.error, vector.name);
+      continue;
+    }
+    apply();
+    assertEquals(hex(value), vector.value, vector.name);
+    if (vector.canonical === false) continue;
+    const out = new Uint8Array(1_000);
+    const end = writeDifference(out, 0, out.length, base, value, value.length);
+    assertEquals(hex(out.subarray(0, end)), vector.bytes, vector.name);
+  }
+});
+
+Deno.test("the receiver agrees with every lane vector", () => {
+  for (const { name, messages } of vectors.lanes) {
+    const receiver = new StateReceiver(1_000);
+    for (const message of messages) {
+      const placed: PlacedSample[] = [];
+      const bytes = unhex(message.bytes);
+      const { missing } = receiver.differences!;
+      const receive = () =>
+        receiver.receive(bytes, 0, (batch) => {
+          const { feed, samples } = readBatch(batch);
+          for (const { sequence: offset, ...rest } of samples) placed.push({ feed, offset, ...rest });
+          return true;
+        });
+      if ("error" in message) {
+        refused(receive, message.error, name);
+        continue;
+      }
+      receive();
+      assertEquals(placed, message.samples, name);
+      assertEquals(receiver.differences!.missing === missing, message.confirmed, name);
+    }
   }
 });
 

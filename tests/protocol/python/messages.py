@@ -173,6 +173,7 @@ WELCOME = record(
     limits=LIMITS,
     device_=text(64),
     rights_=record(read=array(TOPIC, 256), write=array(TOPIC, 256)),
+    keptBytes_=number(),
     iceServers_=array(record(urls=array(text(256), 8), username_=text(256), credential_=text(256)), 16),
 )
 MESSAGES = {
@@ -210,7 +211,7 @@ MESSAGES = {
         "enrolled": record(device=text(64), token=text(128)),
     },
     "dashboard-to-gateway": {
-        "hello": record(protocol=number(1, 1), client_=text(128), resume_=RESUME),
+        "hello": record(protocol=number(1, 1), client_=text(128), resume_=RESUME, keptBytes_=number()),
         "subscribe": record(
             id=number(0, 2**32 - 1),
             patterns=array(TOPIC, 64),

@@ -6,6 +6,7 @@ Prints one JSON object: how many vectors of each list agree, and which do not.
 import json
 import sys
 
+import differences
 import messages
 import payloads
 import wire
@@ -76,6 +77,33 @@ def check_confirmation(vector):
     expect(wire.decode_confirmation(data) == (vector["heldUs"], vector["numbers"]), "read otherwise")
 
 
+def check_difference(vector):
+    base, data = bytes.fromhex(vector["base"]), bytes.fromhex(vector["bytes"])
+    if "error" in vector:
+        refused(wire.BadFrame, lambda: differences.apply(base, data))
+        return
+    value = bytes.fromhex(vector["value"])
+    expect(differences.apply(base, data) == value, "read otherwise")
+    if vector.get("canonical", True):
+        expect(differences.make(base, value) == data, "written otherwise")
+
+
+def check_lane(vector):
+    receiver = differences.Receiver(1_000)
+    for message in vector["messages"]:
+        data = bytes.fromhex(message["bytes"])
+        if message.get("error") == "bad_frame":
+            refused(wire.BadFrame, lambda: receiver.receive(data))
+        elif "error" in message:
+            refused(differences.TooMuch, lambda: receiver.receive(data))
+        else:
+            samples = [
+                (one["feed"], one["channel"], one["offset"], one["timeUs"], bytes.fromhex(one["payload"]))
+                for one in message["samples"]
+            ]
+            expect(receiver.receive(data) == (samples, message["confirmed"]), "read otherwise")
+
+
 def check_message(vector):
     repeat = vector.get("repeat")
     text = repeat["head"] + repeat["unit"] * repeat["count"] + repeat["tail"] if repeat else vector["text"]
@@ -116,6 +144,8 @@ CHECKS = {
     "acks": check_ack,
     "states": check_state,
     "confirmations": check_confirmation,
+    "differences": check_difference,
+    "lanes": check_lane,
     "messages": check_message,
     "payloads": check_payload,
 }

@@ -53,11 +53,11 @@ def encode_batch(samples, feed=0, recorded=False):
     return b"".join(parts)
 
 
-def decode_batch(data):
+def decode_batch(data, allowed_flags=1):
     """Feed, whether recorded, and the samples as tuples like those of `encode_batch`."""
     if len(data) < 10 or data[0] != 1:
         raise BadFrame("not a batch")
-    if data[1] & ~1:
+    if data[1] & ~allowed_flags:
         raise BadFrame(f"unknown flags {data[1]}")
     (base,) = struct.unpack_from("<Q", data, 2)
     if base > MAX_NUMBER:
