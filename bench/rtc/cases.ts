@@ -5,6 +5,7 @@
  */
 import type { LinkProfile } from "../../tests/support/link/network.ts";
 import type { Site } from "../../tests/support/link/site.ts";
+import type { SourceJob } from "../../tests/support/link/source.ts";
 import { agesOf, ARRIVAL_FIELDS, longestPause, quantile } from "./age.ts";
 import { begin, closeChannel, type Recording, recording, until, watch, type Way } from "./page.ts";
 
@@ -33,6 +34,9 @@ export interface Setting {
   progress(text: string): void;
 }
 
+/** What the device makes. */
+type Stream = Pick<SourceJob, "hz" | "bytes" | "topics" | "changes">;
+
 const WAYS: readonly Way[] = ["websocket", "webrtc"];
 
 /** After the way is taken, before anything is measured, in milliseconds. */
@@ -46,6 +50,13 @@ const FRESH_MS = 30;
 
 const RATE_HZ = 100;
 const PAYLOAD_BYTES = 200;
+
+/** What goes over the narrow link: `changes` is the share of a payload that is another one each turn. */
+const NARROW_PAYLOADS = [
+  { bytes: 32, changes: 1, payload: "random" },
+  { bytes: PAYLOAD_BYTES, changes: 1, payload: "random" },
+  { bytes: PAYLOAD_BYTES, changes: 0.05, payload: "5 % changing" },
+];
 
 /** All that a profile has, so that nothing is left of the former one. */
 const CLEAR: Required<Omit<LinkProfile, "bufferBytes">> = {
@@ -65,7 +76,7 @@ let devices = 0;
 async function streaming<T>(
   setting: Setting,
   profile: LinkProfile,
-  job: { hz: number; bytes: number; topics: number },
+  job: Stream,
   way: Way,
   measure: (
     page: Awaited<ReturnType<Site["page"]>>["page"],
@@ -93,7 +104,7 @@ async function age(
   setting: Setting,
   link: string,
   profile: LinkProfile,
-  job: { hz: number; bytes: number; topics: number },
+  job: Stream,
 ): Promise<Line[]> {
   const lines: Line[] = [];
   for (const way of WAYS) {
@@ -268,8 +279,9 @@ export const CASES: Record<string, (setting: Setting) => Promise<Line[]>> = {
     const profile = { delayMs: 15, jitterMs: 5, loss: 0.02, bitsPerSecond: 1_000_000, bufferBytes: 65_536 };
     const link = "RTT 30 ± 10 ms, loss 2 %, 1 Mbit/s, 100 topics x 20 Hz";
     const lines: Line[] = [];
-    for (const bytes of [32, PAYLOAD_BYTES]) {
-      lines.push(...await age(setting, `${link} x ${bytes} B`, profile, { hz: 20, bytes, topics: 100 }));
+    for (const { bytes, changes, payload } of NARROW_PAYLOADS) {
+      const job = { hz: 20, bytes, topics: 100, changes };
+      lines.push(...await age(setting, `${link} x ${bytes} B, ${payload}`, profile, job));
     }
     return lines;
   },

@@ -25,6 +25,8 @@ export interface SourceJob {
   hz: number;
   /** Length of a payload. */
   bytes: number;
+  /** Share of a payload's bytes behind its time that change from turn to turn, at random places; 1 = all are random. Default 0. */
+  changes?: number;
   topics: number;
 }
 
@@ -33,6 +35,9 @@ export interface SourceReport {
   states: number;
   events: number;
 }
+
+/** Each payload begins with the time as an f64. */
+const TIME_BYTES = 8;
 
 /** Turns for one event. */
 const EVENT_EVERY = 5;
@@ -48,6 +53,16 @@ function clockBase(): number {
     edges++;
   }
   return base;
+}
+
+/** Sets this share of the bytes behind the time anew. */
+function random(payload: Uint8Array<ArrayBuffer>, share: number): Uint8Array<ArrayBuffer> {
+  const body = payload.subarray(TIME_BYTES);
+  const count = Math.ceil(body.length * share);
+  for (let i = 0; i < count; i++) {
+    body[share === 1 ? i : Math.floor(Math.random() * body.length)] = Math.random() * 256;
+  }
+  return payload;
 }
 
 async function addDevice(job: SourceJob): Promise<string> {
@@ -69,20 +84,23 @@ async function main(job: SourceJob): Promise<void> {
   const event = device.channel({ topic: "event", class: "event", encoding: "raw" });
   await device.opened();
   const report: SourceReport = { states: 0, events: 0 };
-  const payload = new Uint8Array(job.bytes);
-  const view = new DataView(payload.buffer);
+  const payloads = states.map(() => random(new Uint8Array(job.bytes), 1));
   const baseMs = clockBase();
   const startMs = performance.now();
   let turn = 0;
   let stopped = false;
   const tick = () => {
     if (stopped) return;
-    view.setFloat64(0, baseMs + performance.now());
-    for (const state of states) state.publish(payload);
+    const nowMs = baseMs + performance.now();
+    states.forEach((state, i) => {
+      const payload = random(payloads[i]!, job.changes ?? 0);
+      new DataView(payload.buffer).setFloat64(0, nowMs);
+      state.publish(payload);
+    });
     report.states += job.topics;
     if (++turn % EVENT_EVERY === 0) {
       report.events++;
-      event.publish(payload).catch(() => {});
+      event.publish(payloads[0]!).catch(() => {});
     }
     const nextMs = startMs + turn * 1_000 / job.hz;
     setTimeout(tick, Math.max(0, nextMs - performance.now()));
