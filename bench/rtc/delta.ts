@@ -1,7 +1,7 @@
 /**
- * Whether sending differences would pay on the state lane: bytes on the wire of whole values and of differences to
- * the last confirmed value, for what the host agent really reads for a struct of 2 KB and for many values of
- * 200 B, of which 5 % changes.
+ * What differences come to on the state lane: bytes on the wire of whole values and with differences, through the
+ * lane's own two ends, for what the host agent really reads, for a struct of 2 KB and for many values of 200 B of
+ * which 5 % changes each turn, and for as many that are all new.
  *
  * ```sh
  * deno run -A bench/rtc/delta.ts    # half a minute: the agent's figures are read as they come
@@ -10,13 +10,13 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { deflateRawSync } from "node:zlib";
 import { hostSource } from "../../cli/agent/host.ts";
 import { Metrics } from "../../cli/agent/metrics.ts";
-import { encodeConfirmation } from "../../protocol/state_frame.ts";
+import { BatchReader } from "../../protocol/batch.ts";
+import { BASELINE_BYTES } from "../../protocol/limits.ts";
+import { StateReceiver } from "../../protocol/state_receiver.ts";
 import { StateSender } from "../../protocol/state_sender.ts";
 import { seeded } from "../../tests/support/hostile_packets.ts";
-import { difference, patched } from "./difference.ts";
 
 /** One turn of a source: the values of its topics. */
 type Turn = Uint8Array[];
@@ -34,8 +34,8 @@ const PACKET_BYTES = 20 + 8 + 13 + 8 + 16 + 12 + 16;
 /** Data of one DATA chunk, as werift cuts it. */
 const CHUNK_BYTES = 1_200;
 
-/** Says in a record whether it is whole or a difference, and to which message. */
-const MARK_BYTES = 2;
+/** The lane has this long to find its round trip before the first turn, in milliseconds. */
+const WARM_MS = 1_000;
 
 const ROUND_TRIPS_MS = [1, 50, 200];
 const AGENT_EVERY_MS = 100;
@@ -54,104 +54,106 @@ async function agent(): Promise<Source> {
   return { name: `host agent, ${turns[0]!.length} topics`, everyMs: AGENT_EVERY_MS, turns };
 }
 
-/** Values of which 5 % changes each turn, in pieces of so many bytes. */
-function structs(topics: number, size: number, piece: number): Source {
+/** Values of which a share changes each turn, in pieces of so many bytes. */
+function structs(topics: number, size: number, piece: number, share = 0.05): Source {
   const below = seeded(1);
   const values = Array.from({ length: topics }, () => Uint8Array.from({ length: size }, () => below(256)));
   const turns = Array.from({ length: 1_000 / Math.sqrt(topics) }, () =>
     values.map((value) => {
-      for (let i = 0; i < size * 0.05 / piece; i++) {
+      for (let i = 0; i < size * share / piece; i++) {
         const at = below(Math.floor(size / piece)) * piece;
         for (let j = 0; j < piece; j++) value[at + j] = below(256);
       }
       return value.slice();
     }));
-  return { name: `${topics} x ${size} B, 5 % in pieces of ${piece} B`, everyMs: 50, turns };
+  const changes = `${100 * share} % in pieces of ${piece} B`;
+  return { name: `${topics} x ${size} B, ${changes}`, everyMs: 50, turns };
 }
 
 /** What a way of sending comes to, for each turn. */
 interface Cost {
   wireBytes: number;
   packets: number;
-  encodeUs: number;
+  /** CPU time of making the messages, and of taking them, in microseconds. */
+  sendUs: number;
+  receiveUs: number;
 }
 
-/** Sends the turns through the real sender and its packing; `encode` says what takes a value's place. */
-function send(
-  source: Source,
-  encode: (value: Uint8Array, base: Uint8Array | undefined) => Uint8Array,
-  lag: number,
-): Cost {
+/** Both ends of a lane, half a round trip apart, stepped a millisecond at a time. */
+function send(source: Source, rttMs: number, keptBytes: number): Cost {
   const sender = new StateSender();
+  sender.receiverKeeps(keptBytes);
+  const receiver = new StateReceiver(keptBytes);
   const stream = sender.stream(1);
-  let [wireBytes, packets, encodeMs, number] = [0, 0, 0, 0];
-  source.turns.forEach((turn, i) => {
-    const nowMs = i * source.everyMs;
-    const payloads = turn.map((value, topic) => {
+  let packets: { atMs: number; bytes: Uint8Array; up: boolean }[] = [];
+  let cost: Cost = { wireBytes: 0, packets: 0, sendUs: 0, receiveUs: 0 };
+  const placed = new Map<number, Uint8Array>();
+  const endMs = WARM_MS + source.turns.length * source.everyMs;
+  for (let ms = 0; ms < endMs + 2 * rttMs + 100; ms++) {
+    const due = packets.filter(({ atMs }) => atMs <= ms);
+    packets = packets.filter(({ atMs }) => atMs > ms);
+    for (const { bytes, up } of due) {
       const startMs = performance.now();
-      const payload = encode(value, source.turns[i - lag]?.[topic]);
-      encodeMs += performance.now() - startMs;
-      return payload;
-    });
-    payloads.forEach((payload, topic) => stream.put(topic + 1, i + 1, nowMs * 1_000, payload));
-    for (let message = sender.next(nowMs); message; message = sender.next(nowMs)) {
-      number++;
-      const count = Math.ceil(message.length / CHUNK_BYTES);
-      packets += count;
-      wireBytes += message.length + count * PACKET_BYTES;
+      if (up) sender.confirmed(bytes, ms);
+      else receiver.receive(bytes, ms, (batch) => place(batch, placed));
+      cost[up ? "sendUs" : "receiveUs"] += 1_000 * (performance.now() - startMs);
     }
-    const map = new Uint8Array(4).fill(255);
-    sender.confirmed(encodeConfirmation({ highest: number, heldUs: 0, map }), nowMs);
-  });
+    const confirmation = receiver.confirmation(ms);
+    if (confirmation) packets.push({ atMs: ms + rttMs / 2, bytes: confirmation, up: true });
+    if (ms === WARM_MS) cost = { wireBytes: 0, packets: 0, sendUs: 0, receiveUs: 0 };
+    const turn = (ms - WARM_MS) / source.everyMs;
+    source.turns[turn]?.forEach((value, topic) => stream.put(topic + 1, turn + 1, ms * 1_000, value));
+    const startMs = performance.now();
+    for (let message = sender.next(ms); message; message = sender.next(ms)) {
+      packets.push({ atMs: ms + rttMs / 2, bytes: message.slice(), up: false });
+      const count = Math.ceil(message.length / CHUNK_BYTES);
+      cost.packets += count;
+      cost.wireBytes += message.length + count * PACKET_BYTES;
+    }
+    cost.sendUs += 1_000 * (performance.now() - startMs);
+    sender.look(ms);
+  }
+  source.turns.at(-1)!.forEach((value, topic) => assertEquals(placed.get(topic + 1), value));
   const turns = source.turns.length;
-  return { wireBytes: wireBytes / turns, packets: packets / turns, encodeUs: encodeMs * 1_000 / turns };
+  return {
+    wireBytes: cost.wireBytes / turns,
+    packets: cost.packets / turns,
+    sendUs: cost.sendUs / turns,
+    receiveUs: cost.receiveUs / turns,
+  };
 }
 
-/** Puts the shorter of a difference and the whole into a record, with its mark. */
-function shorter(value: Uint8Array, change: Uint8Array | undefined): Uint8Array {
-  const chosen = change && change.length < value.length ? change : value;
-  const record = new Uint8Array(MARK_BYTES + chosen.length);
-  record.set(chosen, MARK_BYTES);
-  return record;
+function place(batch: Uint8Array, placed: Map<number, Uint8Array>): boolean {
+  const reader = new BatchReader();
+  reader.open(batch);
+  while (reader.next()) placed.set(reader.channel, batch.subarray(reader.start, reader.end));
+  return true;
 }
 
-function byRows(value: Uint8Array, base: Uint8Array | undefined): Uint8Array {
-  return shorter(value, base && difference(base, value));
-}
-
-/** The whole value compressed with the base as dictionary. */
-function byDeflate(value: Uint8Array, base: Uint8Array | undefined): Uint8Array {
-  return shorter(value, base && deflateRawSync(value, { level: 1, dictionary: base }));
-}
-
-function check(source: Source): void {
-  source.turns.forEach((turn, i) =>
-    turn.forEach((value, topic) => {
-      const base = source.turns[i - 1]?.[topic];
-      const change = base && difference(base, value);
-      if (base && change) assertEquals(patched(base, change), value);
-    })
-  );
-}
-
-console.log("| source | RTT | sent as | wire bytes a turn | packets | of whole | encoding µs |");
-console.log("| --- | --: | --- | --: | --: | --: | --: |");
-for (const source of [await agent(), structs(1, 2_048, 1), structs(1, 2_048, 4), structs(100, 200, 1)]) {
-  check(source);
-  const whole = send(source, (value) => value, 1);
+console.log(
+  "| source | RTT | sent as | wire bytes a turn | packets | of whole | sending µs | receiving µs |",
+);
+console.log("| --- | --: | --- | --: | --: | --: | --: | --: |");
+const sources = [
+  await agent(),
+  structs(1, 2_048, 1),
+  structs(1, 2_048, 4),
+  structs(100, 200, 1),
+  structs(100, 200, 1, 1),
+];
+for (const source of sources) {
   for (const rttMs of ROUND_TRIPS_MS) {
-    const lag = 1 + Math.floor(rttMs / source.everyMs);
-    const ways = { whole, difference: send(source, byRows, lag), deflate: send(source, byDeflate, lag) };
-    for (const [way, { wireBytes, packets, encodeUs }] of Object.entries(ways)) {
-      const share = `${(100 * wireBytes / whole.wireBytes).toFixed(0)} %`;
+    const whole = send(source, rttMs, 0);
+    for (const [way, cost] of Object.entries({ whole, differences: send(source, rttMs, BASELINE_BYTES) })) {
       const cells = [
         source.name,
         `${rttMs} ms`,
         way,
-        wireBytes.toFixed(0),
-        packets.toFixed(2),
-        share,
-        encodeUs.toFixed(1),
+        cost.wireBytes.toFixed(0),
+        cost.packets.toFixed(2),
+        `${(100 * cost.wireBytes / whole.wireBytes).toFixed(0)} %`,
+        cost.sendUs.toFixed(0),
+        cost.receiveUs.toFixed(0),
       ];
       console.log(`| ${cells.join(" | ")} |`);
     }
