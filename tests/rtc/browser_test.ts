@@ -31,6 +31,57 @@ async function source(gateway: GatewayProcess, name: string) {
   };
 }
 
+/**
+ * In a page: a device publishes 40 values of 200 B of which 4 % changes, the last byte the sum of the others, and a
+ * dashboard of the page checks them, both over WebRTC. Returns what their data channels carried for 800 of them.
+ */
+async function changingValues({ name, writer, reader }: { name: string; writer: string; reader: string }) {
+  const { channels } = globalThis as unknown as { channels: RTCDataChannel[] };
+  const sdk = await import("/sdk/tidegate.js" as string);
+  const overWebrtc = (peer: { onStatus(told: (status: { transport?: string }) => void): void }) =>
+    new Promise<void>((done) => peer.onStatus(({ transport }) => transport === "webrtc" && done()));
+  const device = sdk.connectDevice({ token: writer });
+  await overWebrtc(device);
+  const dashboard = sdk.connectDashboard({ token: reader });
+  await overWebrtc(dashboard);
+  const seen = { samples: 0, wrong: 0, up: 0, down: 0 };
+  const [up, down] = channels as [RTCDataChannel, RTCDataChannel];
+  const send = up.send.bind(up);
+  up.send = (data: unknown) => {
+    if (seen.samples > 0) seen.up += (data as Uint8Array).byteLength;
+    send(data as Uint8Array<ArrayBuffer>);
+  };
+  down.addEventListener("message", ({ data }) => {
+    if (seen.samples > 0) seen.down += (data as ArrayBuffer).byteLength;
+  });
+  const sum = (bytes: Uint8Array) => bytes.subarray(0, 199).reduce((total, byte) => total + byte, 0) & 255;
+  const states = Array.from(
+    { length: 40 },
+    (_, i) => device.channel({ topic: `state/${i}`, encoding: "raw" }),
+  );
+  const values = states.map(() => crypto.getRandomValues(new Uint8Array(200)));
+  let turn = 0;
+  const timer = setInterval(() => {
+    turn++;
+    states.forEach((state, i) => {
+      const value = values[i]!;
+      for (let j = 0; j < 7; j++) value[Math.floor(Math.random() * 199)] = Math.random() * 256;
+      value[199] = sum(value);
+      state.publish(value);
+    });
+  }, 50);
+  await new Promise<void>((enough) =>
+    dashboard.subscribe(`${name}/state/#`, {
+      onSample({ payload }: { payload: Uint8Array }) {
+        if (payload.length !== 200 || payload[199] !== sum(payload)) seen.wrong++;
+        if (turn > 10 && ++seen.samples >= 800) enough(); // by then values are confirmed
+      },
+    })
+  );
+  clearInterval(timer);
+  return { ...seen };
+}
+
 eachForm(({ test }) => {
   test("a page moves to WebRTC, falls back when its data channel closes, comes back, and misses nothing", async (gateway) => {
     const name = uniqueName("rtc");
@@ -67,6 +118,19 @@ eachForm(({ test }) => {
     };
     const moves = events.filter(({ kind }) => kind === "moved").map(({ detail }) => detail["to"]);
     assertEquals(moves.slice(0, 3), ["webrtc", "websocket", "webrtc"]);
+  });
+
+  test("a page sends and receives values of which little changes as differences, to the byte", async (gateway) => {
+    const name = uniqueName("rtc");
+    await using browser = await TestBrowser.start();
+    const { page, faults } = await sdkPage(browser, gateway.url);
+    const { token: reader } = await operator.dashboardToken(gateway);
+    const tokens = { writer: await operator.addDevice(gateway, name), reader };
+    const seen = await page.evaluate(changingValues, { name, ...tokens });
+    assertEquals(seen.wrong, 0);
+    assert(seen.up < seen.samples * 100, `${seen.up} bytes up for ${seen.samples} values of 200`);
+    assert(seen.down < seen.samples * 100, `${seen.down} bytes down for ${seen.samples} values of 200`);
+    assertEquals(ownFaults(faults), []);
   });
 
   test("a device in a page sends its state over WebRTC, and its status says so", async (gateway) => {

@@ -27,17 +27,21 @@ export class PlayedLane implements StateLane {
   handlers!: LaneHandlers;
   readonly #inlet: StateInlet;
 
-  /** @param place What the peer does with a batch; false when it cannot place it. */
+  /**
+   * @param place What the peer does with a batch; false when it cannot place it.
+   * @param keptBytes What the peer keeps for differences.
+   */
   constructor(
     readonly timers: SteppedTimers,
     readonly fates: Fates,
     place: (batch: Uint8Array) => boolean,
+    keptBytes = 0,
   ) {
     const back: RawLane = {
       bufferedBytes: 0,
       send: (bytes) => this.#carry(bytes, (copy) => this.handlers.message(copy)),
     };
-    this.#inlet = new StateInlet(back, timers, place);
+    this.#inlet = new StateInlet(back, timers, place, keptBytes);
   }
 
   send(message: Uint8Array): boolean {
