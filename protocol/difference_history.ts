@@ -6,6 +6,14 @@
  */
 import { KEPT_VALUES } from "./limits.ts";
 
+/** Shorter values are sent whole: there is too little to gain beside a record's header. */
+const MIN_BYTES = 64;
+
+/** How many bytes of a value of this length a difference could spare at best. */
+export function worth(length: number): number {
+  return length < MIN_BYTES ? 0 : length;
+}
+
 /** After a difference that did not pay, this many samples of the channel go out without a try; twice as many each time. */
 const FIRST_REST = 2;
 const MAX_REST = 64;

@@ -13,13 +13,10 @@
  * @module
  */
 import { writeDifference } from "./difference.ts";
-import { type MarkedValue, SlotHistory } from "./difference_history.ts";
+import { type MarkedValue, SlotHistory, worth } from "./difference_history.ts";
 import { BASELINE_BYTES, KEPT_OVERHEAD_BYTES, KEPT_VALUES, MAX_STATE_PAYLOAD_BYTES } from "./limits.ts";
 import type { StateSlot } from "./state_stream.ts";
 import { MAX_VARINT_BYTES, writeVarint } from "./varint.ts";
-
-/** Shorter values are sent whole: there is too little to gain beside a record's header. */
-const MIN_BYTES = 64;
 
 /** A difference is sent where it comes to at most this share of the value. */
 const PAYS_BELOW = 0.75;
@@ -62,7 +59,7 @@ export class DifferenceSender {
   payload(slot: StateSlot, message: number): Uint8Array {
     const history = slot.history ??= new SlotHistory();
     const { bytes, length } = slot;
-    const tries = length >= MIN_BYTES && history.rest === 0;
+    const tries = worth(length) > 0 && history.rest === 0;
     this.#mark = tries && history.free;
     this.#pays = true;
     const base = tries && history.lost < MAX_LOST ? history.confirmed : undefined;

@@ -88,7 +88,7 @@ export class StateSender {
   readonly #underWay = new Map<number, UnderWay>();
   readonly #buffer = new Uint8Array(MAX_BYTES);
   #differences: DifferenceSender | undefined;
-  /** More waited than one message holds, and not all of it has left: fewer bytes are fewer packets. */
+  /** Differences could spare more than one message, and not all has left since: fewer bytes are fewer packets then. */
   #crowded = false;
   #awaited = 0;
   #number = 0;
@@ -241,7 +241,7 @@ export class StateSender {
 
   #fill(start: number, number: number, one: UnderWay, nowMs: number): number {
     let at = start;
-    if (this.#differences && !this.#crowded) this.#crowded = this.#waitingBytes() > STATE_MESSAGE_BYTES;
+    if (this.#differences && !this.#crowded) this.#crowded = this.#spareBytes() > STATE_MESSAGE_BYTES;
     for (let i = 0; i < this.#streams.length; i++) {
       const stream = this.#streams[i]!;
       const next = this.#section(stream, at, at === start, number, one, nowMs);
@@ -294,8 +294,8 @@ export class StateSender {
     return body + section.length;
   }
 
-  #waitingBytes(): number {
-    return this.#streams.reduce((bytes, { queuedBytes }) => bytes + queuedBytes, 0);
+  #spareBytes(): number {
+    return this.#streams.reduce((bytes, stream) => bytes + stream.spareBytes, 0);
   }
 
   #heartbeatMs(): number {

@@ -5,7 +5,7 @@
  * @module
  */
 import { BatchWriter, MAX_RECORD_OVERHEAD_BYTES } from "./batch.ts";
-import type { SlotHistory } from "./difference_history.ts";
+import { type SlotHistory, worth } from "./difference_history.ts";
 import { MAX_STATE_PAYLOAD_BYTES } from "./limits.ts";
 
 /** Most bytes of a message: one large sample with its headers. */
@@ -42,8 +42,8 @@ export class StateStream {
   conflated = 0;
   /** Samples that went out, those that went again included. */
   sent = 0;
-  /** Payloads that wait to be sent, in bytes. */
-  queuedBytes = 0;
+  /** Bytes of what waits to be sent that differences could spare at best. */
+  spareBytes = 0;
   open = true;
   /** Channels whose newest sample is to go another way too; undefined while the lane is enough. */
   #double: StateSlot[] | undefined;
@@ -94,7 +94,7 @@ export class StateStream {
     } else if (slot.bytes.length < length) {
       slot.bytes = new Uint8Array(length);
     }
-    this.queuedBytes += slot.queued ? length - slot.length : length;
+    this.spareBytes += worth(length) - (slot.queued ? worth(slot.length) : 0);
     slot.bytes.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
     slot.length = length;
     slot.offset = offset;
@@ -168,7 +168,7 @@ export class StateStream {
     this.#head++;
     if (this.#promoted > 0) this.#promoted--;
     this.sent++;
-    this.queuedBytes -= slot.length;
+    this.spareBytes -= worth(slot.length);
     slot.queued = false;
     slot.message = message;
   }
@@ -177,7 +177,7 @@ export class StateStream {
   again(slot: StateSlot, message: number): boolean {
     if (slot.message !== message || slot.confirmed) return false;
     if (slot.queued) slot.voids++; // a newer sample waits already, further behind
-    else this.queuedBytes += slot.length;
+    else this.spareBytes += worth(slot.length);
     slot.queued = true;
     // before the others: on a busy lane a round of all channels takes long, and this one has missed its turn
     if (this.#head > 0) this.#ready[--this.#head] = slot;
