@@ -197,7 +197,9 @@ export class Subscription implements FeedMember {
     if (phase.eventsDue(this.#nowMs, laneUp)) void this.#readMissed(phase);
     if (phase.yields(this.#nowMs, laneUp, this.parts.backlog.awaited)) return;
     phase.outbox.drain(this.#way);
-    if (phase.outbox.conflated > 0) this.#hold.busy(this.#nowMs);
+    // Topics that are faster than a round trip always have newer values: that alone does not show a slow line.
+    const carried = phase.outbox.empty && this.parts.backlog.flow.prompt;
+    if (phase.outbox.conflated > 0 && !carried) this.#hold.busy(this.#nowMs);
     this.#skips.add(phase.outbox);
     phase.outbox.conflated = 0;
     if (phase.reading || !phase.outbox.empty || !this.parts.backlog.clear) return;

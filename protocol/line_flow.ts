@@ -109,17 +109,31 @@ export class LineFlow {
     this.#lookedMs = nowMs;
   }
 
+  /** Whether the peer is next door and its last answer told of no queue: it takes all that it is sent. */
+  get prompt(): boolean {
+    return this.#nextDoor && this.#queuedSinceMs === undefined;
+  }
+
+  get #nextDoor(): boolean {
+    return this.window.tripMs < NEAR_MS;
+  }
+
   /** Looks whether a ping is due. */
   look(nowMs: number): void {
-    if (nowMs - this.#lookedMs > STALLED_MS) this.#stalledMs = nowMs;
+    this.#noticeStall(nowMs);
     this.#lookedMs = nowMs;
     if (nowMs - (this.#marks[0]?.sentMs ?? nowMs) > MUTE_MS) this.#forget();
     const unmarked = this.sent.bytesOut - this.#markedBytes;
     if (unmarked === 0) return;
     const waitedMs = nowMs - this.#markedMs;
-    const near = !this.known || (this.window.tripMs < NEAR_MS && !this.window.queued);
+    const near = !this.known || (this.#nextDoor && !this.window.queued);
     const due = unmarked >= WORTH_BYTES ? near ? NEAR_EVERY_MS : FAR_EVERY_MS : this.lastEveryMs;
     if (waitedMs >= due) this.mark(nowMs);
+  }
+
+  /** Also before an answer is judged: what waited in this process is read before the timer of the next look fires. */
+  #noticeStall(nowMs: number): void {
+    if (nowMs - this.#lookedMs > STALLED_MS) this.#stalledMs = nowMs;
   }
 
   /** The peer does not answer any more: what waits in this process has to do. */
@@ -160,12 +174,13 @@ export class LineFlow {
   pong(id: number, nowMs: number): void {
     const at = this.#marks.findIndex((mark) => mark.id === id);
     if (at < 0) return;
+    this.#noticeStall(nowMs);
     const passed = this.#marks.splice(0, at + 1);
     const last = passed.pop()!;
     for (const mark of passed) this.window.arrived(mark, nowMs);
     if (last.sentMs <= this.#stalledMs) return this.window.arrived(last, nowMs);
     this.window.acknowledged(last, nowMs, nowMs - last.sentMs);
-    const limitMs = this.window.tripMs < NEAR_MS ? NEAR_QUEUE_MS : FAR_QUEUE_MS;
+    const limitMs = this.#nextDoor ? NEAR_QUEUE_MS : FAR_QUEUE_MS;
     if (this.window.queueMs < limitMs) this.#queuedSinceMs = undefined;
     else this.#queuedSinceMs ??= nowMs;
   }

@@ -98,6 +98,62 @@ Deno.test("a dashboard next door has nothing left out, and is asked four times a
   assert(watched.pings <= 45, `${watched.pings} pings`);
 });
 
+/** A gateway whose dashboard answers each ping after `delayMs()`, with a topic of which there is a value each millisecond. */
+function answering(delayMs: () => number) {
+  const world = new World();
+  const device = world.openDevice("pump", [{ channel: 1, topic: "state/0", class: "state" }]);
+  const peer = world.dashboard();
+  const transmit = peer.send.bind(peer);
+  peer.send = (message) => {
+    const { type, id } = typeof message === "string" ? JSON.parse(message) : {};
+    if (type === "ping" && id !== undefined) {
+      world.timers.later(() => peer.say({ type: "pong", id }), delayMs());
+    }
+    return transmit(message);
+  };
+  peer.say({ type: "hello", protocol: 1 });
+  peer.say({ type: "subscribe", id: 1, patterns: ["pump/#"] });
+  let sequence = 0;
+  return {
+    world,
+    run(ms: number) {
+      for (let i = 0; i < ms; i++) {
+        device.say(batchFrame([{ channel: 1, sequence: ++sequence, payload: new Uint8Array(400) }]));
+        world.timers.advance(1);
+        if (i % 25 === 0) world.sweep();
+      }
+    },
+    /** Whether it was live, each time that it was told. */
+    live: () => peer.texts("subscribed").map(({ live }) => live),
+  };
+}
+
+Deno.test("a dashboard next door that was busy for a moment gets everything again, however fast its topics are", () => {
+  let delayMs = 2;
+  const { world, run, live } = answering(() => delayMs);
+  using _ = world;
+  run(500);
+  delayMs = 400;
+  run(1_500);
+  assertEquals(live(), [true, false]);
+  delayMs = 2;
+  run(2_000);
+  assertEquals(live(), [true, false, true]);
+});
+
+Deno.test("an answer that waited while this process was busy tells of no queue", () => {
+  let delayMs = 10;
+  const { world, run, live } = answering(() => delayMs);
+  using _ = world;
+  run(300);
+  delayMs = 300;
+  for (let stalls = 0; stalls < 3; stalls++) {
+    run(76);
+    world.timers.advance(300); // what came meanwhile is read before the timer of the next look fires
+  }
+  assertEquals(live(), [true]);
+});
+
 Deno.test("a peer that answers no more pings is judged by what waits in this process alone", () => {
   using world = new World();
   const device = world.openDevice("pump", [{ channel: 1, topic: "state/0", class: "state" }]);
