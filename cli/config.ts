@@ -78,7 +78,7 @@ export const configSchema = z.strictObject({
     }),
     flush: setting(duration(0, SECOND).optional(), {
       help:
-        "longest wait to coalesce samples for dashboards under load; without it 4ms on Deno, 4.5ms on Bun",
+        "longest wait to coalesce samples for dashboards under load; without it 5ms on Deno, 5.5ms on Bun",
       value: "DURATION",
       show: showDuration,
     }),

@@ -8,7 +8,7 @@ import { BatchWriter } from "../protocol/batch.ts";
 import { MAX_MESSAGE_BYTES, MAX_STATE_PAYLOAD_BYTES } from "../protocol/limits.ts";
 import type { StateStream } from "../protocol/state_stream.ts";
 import { FEED_BATCH_BYTES } from "../hub/feed.ts";
-import type { Flushable, FlushScheduler } from "../hub/flush.ts";
+import type { Flushable, FlushScheduler, Sent } from "../hub/flush.ts";
 import type { PatternListener } from "../hub/hub.ts";
 import type { PatternSet } from "../hub/pattern.ts";
 import type { BorrowedSample } from "../hub/sample.ts";
@@ -64,12 +64,12 @@ export class DirectStream implements PatternListener, Flushable {
   }
 
   defined(topic: Topic): void {
-    this.flush();
+    this.#flush();
     this.#parts.defined(topic);
   }
 
   missing(topic: Topic, from: number, to: number): void {
-    this.flush();
+    this.#flush();
     this.#parts.missing(topic, from, to);
   }
 
@@ -99,7 +99,7 @@ export class DirectStream implements PatternListener, Flushable {
     for (const { channel, offset, timeUs, bytes, length } of this.#stream.unconfirmed()) {
       this.#reliable(channel, offset, timeUs, bytes, 0, length);
     }
-    this.flush();
+    this.#flush();
   }
 
   /** Whether state goes on the control lane too, as far as that takes it, since the state lane may be dead. */
@@ -110,11 +110,19 @@ export class DirectStream implements PatternListener, Flushable {
 
   /** Sends what found no room on the control lane before. */
   retry(): void {
-    if (this.#stream.doubling) this.flush();
+    if (this.#stream.doubling) this.#flush();
   }
 
-  /** Sends the events that wait, and what of state goes both ways. */
-  flush(): number {
+  /** Called by the scheduler. */
+  flush(sent: Sent): void {
+    const bytes = this.#flush();
+    if (bytes === 0) return;
+    sent.messages++;
+    sent.bytes += bytes;
+  }
+
+  /** Sends the events that wait, and what of state goes both ways; returns the bytes of the batch. */
+  #flush(): number {
     this.#marked = false;
     if (this.#stream.doubling && this.#parts.roomy()) {
       for (const { channel, offset, timeUs, bytes, length } of this.#stream.takeDoubles()) {
@@ -127,8 +135,9 @@ export class DirectStream implements PatternListener, Flushable {
   #sendBatch(): number {
     const samples = this.#events.count;
     if (samples === 0) return 0;
-    this.#parts.send(this.#events.takeBorrowed(), samples);
-    return 1;
+    const batch = this.#events.takeBorrowed();
+    this.#parts.send(batch, samples);
+    return batch.length;
   }
 
   #reliable(

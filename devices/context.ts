@@ -4,6 +4,7 @@
  * @module
  */
 import type { Principal } from "../hub/access.ts";
+import type { FlushScheduler } from "../hub/flush.ts";
 import type { Recorder } from "../hub/recording.ts";
 import type { Resumption } from "../hub/resumption.ts";
 import type { SessionContext } from "../sessions/context.ts";
@@ -39,5 +40,7 @@ export interface DeviceContext extends SessionContext {
   resumption: Resumption<Parked<ResumableDevice>>;
   directory: DeviceDirectory;
   downlink: Downlink;
+  /** Told of each message when its samples are published: what waits to leave may go with it. */
+  flushes: Pick<FlushScheduler, "arrived">;
   enrolment?: EnrolmentDesk;
 }

@@ -95,8 +95,10 @@ export class DeviceSession implements LiveDevice {
 
   #binary(bytes: Uint8Array): void {
     const { uplink, advertising } = this.#open("binary message");
-    if (bytes[0] === FRAME.batch) uplink.batch(bytes);
-    else if (bytes[0] === FRAME.ack) advertising.acknowledged(bytes);
+    if (bytes[0] === FRAME.batch) {
+      uplink.batch(bytes);
+      this.context.flushes.arrived(this.connection.heardMs);
+    } else if (bytes[0] === FRAME.ack) advertising.acknowledged(bytes);
     else throw new ProtocolError(CLOSE.badFrame, `unknown frame kind ${bytes[0] ?? "(empty message)"}`);
   }
 

@@ -25,7 +25,7 @@ import { DeviceSession } from "../devices/session.ts";
 import type { Principal } from "../hub/access.ts";
 import type { EndableSession } from "../hub/session_log.ts";
 import { FeedRegistry } from "../hub/feed.ts";
-import { FlushScheduler, systemFlushTimers } from "../hub/flush.ts";
+import { FlushScheduler } from "../hub/flush.ts";
 import { Resumption } from "../hub/resumption.ts";
 import { HttpSignalling } from "../rtc/http_signalling.ts";
 import { loadWebRtc } from "../rtc/library.ts";
@@ -49,6 +49,8 @@ export interface SessionSettings {
   idleTimeoutMs: number;
   resumeWithinMs: number;
   flushMs: number;
+  /** Whether a flush that is due leaves with the next message; see {@link FlushScheduler}. */
+  flushWithMessages: boolean;
 }
 
 /** What the sessions are made of beside the core. */
@@ -79,11 +81,11 @@ export class Sessions {
     this.#core = core;
     const pingIntervalMs = Math.min(PING_INTERVAL_MS, settings.idleTimeoutMs / 3);
     this.#liveness = new Liveness({ pingIntervalMs, idleTimeoutMs: settings.idleTimeoutMs });
-    const scheduler = new FlushScheduler(
-      settings.flushMs,
-      systemFlushTimers,
-      (error) => fault("flush", error),
-    );
+    const scheduler = new FlushScheduler({
+      maxIntervalMs: settings.flushMs,
+      withMessages: settings.flushWithMessages,
+      fault: (error) => fault("flush", error),
+    });
     this.feeds = new FeedRegistry(hub, scheduler, parts.newGroup);
     const population = parts.rtc ? new Population(parts.rtc) : undefined;
     this.#population = population;
@@ -113,6 +115,7 @@ export class Sessions {
       resumption: new Resumption<Parked<ResumableDevice>>(settings.resumeWithinMs),
       directory: core.directory,
       downlink: core.downlink,
+      flushes: scheduler,
       enrolment: enrolmentDesk(access.enrolments, access.tokens),
     };
     this.#dashboard = {

@@ -99,7 +99,11 @@ async function listen(
   const core = buildCore(store, { allowedOrigins: settings.allowedOrigins, fault: counted.fault });
   counted.core = core;
   const sessions = new Sessions(core, {
-    settings: { flushMs: runtime.flushMs, ...settings.limits },
+    settings: {
+      flushMs: runtime.flushMs,
+      flushWithMessages: runtime.dearTimers,
+      ...settings.limits,
+    },
     newGroup: () => runtime.group(),
     rtc: settings.rtc && { ...settings.rtc, expectDatagrams: runtime.expectDatagrams },
     fault: counted.fault,

@@ -6,7 +6,7 @@
 import { BatchWriter } from "../protocol/batch.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/limits.ts";
 import type { BroadcastGroup, Transport } from "../transport/transport.ts";
-import type { FlushScheduler } from "./flush.ts";
+import type { FlushScheduler, Sent } from "./flush.ts";
 import type { Hub, PatternListener } from "./hub.ts";
 import { LatestValues } from "./latest_values.ts";
 import type { PatternSet } from "./pattern.ts";
@@ -122,11 +122,12 @@ export class Feed implements PatternListener {
   }
 
   /** Called by the scheduler. */
-  flush(): number {
+  flush(sent: Sent): void {
     this.#marked = false;
-    if (this.#writer.count === 0) return 0;
+    if (this.#writer.count === 0) return;
+    sent.bytes += this.#writer.length * this.members.size;
     this.#send();
-    return this.members.size;
+    sent.messages += this.members.size;
   }
 
   #append(sample: BorrowedSample): void {

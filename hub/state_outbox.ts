@@ -4,7 +4,7 @@
  * @module
  */
 import { type OutletOwner, type RawLane, StateOutlet } from "../protocol/state_lane.ts";
-import type { Flushable, FlushScheduler } from "./flush.ts";
+import type { Flushable, FlushScheduler, Sent } from "./flush.ts";
 
 /** Sends the newest values over one lane. */
 export class StateOutbox extends StateOutlet implements Flushable {
@@ -21,9 +21,9 @@ export class StateOutbox extends StateOutlet implements Flushable {
     this.scheduler.mark(this);
   }
 
-  flush(): number {
+  flush(sent: Sent): void {
     this.#marked = false;
     this.pump();
-    return 1;
+    sent.messages++;
   }
 }

@@ -108,7 +108,8 @@ export function bunRuntime(bun: BunGlobal): Runtime {
   return {
     name: "bun",
     version: bun.version,
-    flushMs: 4.5,
+    flushMs: 5.5,
+    dearTimers: false,
     serve: (options) => serve(bun, options),
     group: () => new BunGroup(),
     args: process.argv.slice(2),

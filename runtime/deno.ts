@@ -56,7 +56,8 @@ export function denoRuntime(): Runtime {
   return {
     name: "deno",
     version: Deno.version.deno,
-    flushMs: 4,
+    flushMs: 5,
+    dearTimers: true,
     serve,
     group: () => new NodeGroup(),
     args: Deno.args,

@@ -84,6 +84,8 @@ export interface Runtime {
    * stays below 3 ms: what the wait leaves of that, the runtime takes for its sends.
    */
   readonly flushMs: number;
+  /** Whether a timer that wakes the program costs several times what a message does that comes while it is awake. */
+  readonly dearTimers: boolean;
   /** @throws when the address is taken or not allowed. */
   serve(options: ServeOptions): Promise<RunningServer>;
   /** A set of this runtime's transports that get the same messages. */

@@ -1,5 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
-import { type Flushable, FlushScheduler, type FlushTimers, SENDS_PER_MS } from "../../hub/flush.ts";
+import {
+  type Flushable,
+  FlushScheduler,
+  type FlushTimers,
+  SENDS_PER_MS,
+  type Sent,
+} from "../../hub/flush.ts";
 
 /** A clock that the test moves, and timers that fire late. */
 class LateTimers implements FlushTimers {
@@ -40,17 +46,18 @@ class LateTimers implements FlushTimers {
 
 class Target implements Flushable {
   flushes = 0;
-  constructor(readonly receivers: number) {}
-  flush(): number {
+  constructor(readonly receivers: number, readonly bytes = 100) {}
+  flush(sent: Sent): void {
     this.flushes++;
-    return this.receivers;
+    sent.messages += this.receivers;
+    sent.bytes += this.receivers * this.bytes;
   }
 }
 
-function flushedOnce(receivers: number, lateMs = 0, maxMs = 4) {
+function flushedOnce(receivers: number, lateMs = 0, maxIntervalMs = 4, bytes = 100) {
   const timers = new LateTimers(lateMs);
-  const scheduler = new FlushScheduler(maxMs, timers);
-  const target = new Target(receivers);
+  const scheduler = new FlushScheduler({ maxIntervalMs, timers });
+  const target = new Target(receivers, bytes);
   scheduler.mark(target);
   timers.endTurn();
   assertEquals(target.flushes, 1, "the first sample after silence goes at the end of its turn");
@@ -65,6 +72,12 @@ Deno.test("flush waits as long as its receivers need, between one millisecond an
     assertEquals(timers.fire(), 1_000 + ms);
     assertEquals(target.flushes, 2);
   }
+});
+
+Deno.test("flush keeps batches for less time when each fills a packet", () => {
+  const { timers, scheduler, target } = flushedOnce(1_000, 0, 5, 3_000);
+  scheduler.mark(target);
+  assertEquals(timers.asked, [4]);
 });
 
 Deno.test("flush with no longest wait leaves in the turn of every sample", () => {
@@ -100,9 +113,9 @@ Deno.test("flush serves all that is dirty and what marks itself meanwhile the ne
   const { timers, scheduler } = flushedOnce(1);
   const again = new Target(1);
   const one: Flushable = {
-    flush: () => {
+    flush: (sent) => {
       scheduler.mark(again);
-      return 1;
+      sent.messages++;
     },
   };
   const two = new Target(1);

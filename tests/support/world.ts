@@ -98,7 +98,8 @@ export class World {
     counters: this.counters,
     nowMs: () => this.timers.ms,
   });
-  readonly feeds = new FeedRegistry(this.hub, new FlushScheduler(5, this.timers), () => new PlayedGroup());
+  readonly scheduler = new FlushScheduler({ maxIntervalMs: 5, timers: this.timers });
+  readonly feeds = new FeedRegistry(this.hub, this.scheduler, () => new PlayedGroup());
   readonly liveness = new Liveness({
     pingIntervalMs: 10_000,
     idleTimeoutMs: 30_000,
@@ -133,7 +134,13 @@ export class World {
     };
     const directory = new DeviceDirectory({ hub, clock });
     const downlink = new Downlink({ hub, clock, keep: () => {} });
-    this.devices = { ...common, directory, downlink, resumption: new Resumption(60_000) };
+    this.devices = {
+      ...common,
+      directory,
+      downlink,
+      flushes: this.scheduler,
+      resumption: new Resumption(60_000),
+    };
     this.dashboards = {
       ...common,
       feeds: this.feeds,
