@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "zod";
-import { type HostedNodeConfig, hostedNodeSchema, sparkplugSchema } from "../mqtt/sparkplug/config.ts";
+import { hostedNodeSchema, hostedNodesProblem, sparkplugSchema } from "../mqtt/sparkplug/config.ts";
 import { type BridgeConfig, bridgeName, bridgeSchema } from "../mqtt/bridge/config.ts";
 
 /** Where a problem lies, such as `rules[0].topic: `. */
@@ -66,16 +66,11 @@ export function hostedNodes() {
       if (issue) return problem(`node ${i + 1}: ${place(issue.path)}${issue.message}`);
     }
     const known = nodes.flatMap(({ data }) => data ?? []);
-    for (const key of [(one: HostedNodeConfig) => one.device, nodeId]) {
-      const names = known.map(key);
-      const twice = names.find((name, i) => names.indexOf(name) !== i);
-      if (twice !== undefined) return problem(`${twice} is there twice: one device is one node`);
-    }
+    const twice = hostedNodesProblem(known);
+    if (twice !== undefined) return problem(twice);
     return known;
   });
 }
-
-const nodeId = ({ group, node }: HostedNodeConfig) => `${group}/${node}`;
 
 function hostedNodeOf(entry: unknown): unknown {
   if (typeof entry !== "string") return entry;

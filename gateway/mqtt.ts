@@ -12,6 +12,7 @@ import { type BrokerConnection, transportConnection } from "../mqtt/broker/conne
 import type { BrokerContext, MqttAdmission } from "../mqtt/broker/context.ts";
 import { type BrokerListener, listenForClients } from "../mqtt/broker/listen.ts";
 import type { BridgeStatus } from "../mqtt/bridge/bridge.ts";
+import { hasBridge } from "../mqtt/bridge/config.ts";
 import type { BridgeContext } from "../mqtt/bridge/context.ts";
 import { TopicTree } from "../mqtt/topics.ts";
 import { CLOSE } from "../protocol/close_codes.ts";
@@ -56,7 +57,7 @@ export async function startMqtt(core: Core, settings: GatewaySettings, parts: Mq
   const broker = await startBroker(core, settings, tree, parts);
   const bridges = await startBridges(core, settings, tree, parts);
   if (settings.mqtt.sparkplug) {
-    const context = bridgeContext(core, tree, parts.fault);
+    const context = bridgeContext(core, tree, parts.fault, settings.mqtt.eventTopics);
     bridges.push(await startOwnNode(context, settings.mqtt.sparkplug, broker?.connected));
   }
   const forgetGone = forgetRemovedDevices(core, bridges);
@@ -109,10 +110,10 @@ async function startBridges(
 ): Promise<Outside[]> {
   if (mqtt.bridges.length === 0) return [];
   const { Bridge } = await import("../mqtt/bridge/bridge.ts");
-  const context = bridgeContext(core, tree, fault);
+  const context = bridgeContext(core, tree, fault, mqtt.eventTopics);
   const bridges: Outside[] = [];
   for (const config of mqtt.bridges) {
-    if (config.rules.length > 0) bridges.push(new Bridge(context, config));
+    if (hasBridge(config)) bridges.push(new Bridge(context, config));
     if (config.sparkplug) {
       const { EdgeNode } = await import("../mqtt/sparkplug/edge_node.ts");
       bridges.push(new EdgeNode(context, config, config.sparkplug));
@@ -155,8 +156,13 @@ function* bridgeMetrics(status: BridgeStatus): Generator<MetricValue> {
 }
 
 /** What a bridge gets of the gateway. */
-export function bridgeContext(core: Core, tree: TopicTree, fault: Fault): BridgeContext {
-  const { hub, clock, counters, store, downlink, access } = core;
+export function bridgeContext(
+  core: Core,
+  tree: TopicTree,
+  fault: Fault,
+  eventTopics: readonly string[],
+): BridgeContext {
+  const { hub, clock, counters, store, downlink, access, directory } = core;
   return {
     hub,
     clock,
@@ -166,6 +172,9 @@ export function bridgeContext(core: Core, tree: TopicTree, fault: Fault): Bridge
     recorder: store.recorder,
     reader: store.reader,
     writer: downlink,
+    downlinks: downlink,
+    presence: directory,
+    eventTopics,
     gateway: store.boot.gateway,
     cursors: store,
     keptCursors: store.boot.cursors,

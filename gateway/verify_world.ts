@@ -21,7 +21,7 @@ export async function openVerifyWorld(): Promise<VerifyWorld & { remove(): Promi
     async open() {
       const store = await openStore({ dir });
       const core = buildCore(store, { fault: faultLog });
-      return { ...bridgeContext(core, new TopicTree(level), faultLog), close: () => store.close() };
+      return { ...bridgeContext(core, new TopicTree(level), faultLog, []), close: () => store.close() };
     },
     remove: () => rm(dir, { recursive: true, force: true }),
   };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import type { IClientOptions, MqttClient } from "mqtt";
 import { PatternSet } from "../../hub/pattern.ts";
 import type { BorrowedSample } from "../../hub/sample.ts";
@@ -15,6 +15,7 @@ import { clientOptions } from "./credentials.ts";
 import { Cursors } from "./cursors.ts";
 import { EventLane } from "./event_lane.ts";
 import { HomeAssistant } from "./home_assistant.ts";
+import { HostedNodes } from "./hosted_nodes.ts";
 import { Incoming } from "./incoming.ts";
 import { type Connected, Link } from "./link.ts";
 import { Losses } from "./losses.ts";
@@ -58,6 +59,7 @@ export class Bridge {
   readonly #incoming: Incoming;
   readonly #losses: Losses;
   readonly #homeAssistant: HomeAssistant | undefined;
+  readonly #hosted: HostedNodes | undefined;
   #client: MqttClient | undefined;
   #publisher: Publisher | undefined;
 
@@ -76,11 +78,18 @@ export class Bridge {
       this.name,
       config.rules.filter((rule) => rule.direction === "in"),
       (topic, correlation, result) => this.#respond(topic, correlation, result),
-      (reason, detail) => {
-        context.counters.add("mqtt_bridge_dropped", reason);
-        if (reason !== "echo") this.#log("warn", `a message was dropped (${reason}): ${detail}`);
-      },
+      (reason, detail) => this.#dropped(reason, detail),
     );
+    if (config.sparkplugNodes.length > 0) {
+      this.#hosted = new HostedNodes({
+        context,
+        bridge: this.name,
+        nodes: config.sparkplugNodes,
+        send: (topic, payload) =>
+          this.#client?.publish(topic, Buffer.from(payload), { qos: 0 }) !== undefined,
+        dropped: (reason, detail) => this.#dropped(reason, detail),
+      });
+    }
     if (config.homeAssistant !== false) {
       this.#homeAssistant = new HomeAssistant({
         hub: context.hub,
@@ -98,6 +107,7 @@ export class Bridge {
       lost: () => this.#lost(),
       message: (packet, done) => {
         if (this.#homeAssistant?.message(packet.topic, String(packet.payload))) return done();
+        if (this.#hosted?.message(packet.topic, Buffer.from(packet.payload))) return done();
         this.#incoming.message(packet, done);
       },
       said: (level, message) => this.#log(level, message),
@@ -279,17 +289,20 @@ export class Bridge {
       events?.online(share);
     }
     this.#homeAssistant?.online();
+    this.#hosted?.online();
   }
 
   #filters(): Map<string, 0 | 1 | 2> {
     const filters = this.#incoming.filters();
     if (this.#homeAssistant) filters.set(this.#homeAssistant.statusTopic, 0);
+    for (const filter of this.#hosted?.filters() ?? []) filters.set(filter, 0);
     return filters;
   }
 
   #lost(): void {
     this.#client = undefined;
     this.#publisher = undefined;
+    this.#hosted?.offline();
     for (const { states, events } of this.#lanes) {
       states?.offline();
       events?.offline();
@@ -312,6 +325,11 @@ export class Bridge {
         userProperties: { [ORIGIN_PROPERTY]: this.#context.gateway },
       },
     });
+  }
+
+  #dropped(reason: string, detail: string): void {
+    this.#context.counters.add("mqtt_bridge_dropped", reason);
+    if (reason !== "echo") this.#log("warn", `a message was dropped (${reason}): ${detail}`);
   }
 
   #log(level: "info" | "warn" | "error", message: string): void {

@@ -5,7 +5,13 @@
  */
 import { z } from "zod";
 import { patternProblem } from "../../protocol/topics.ts";
-import { sparkplugSchema } from "../sparkplug/config.ts";
+import {
+  type HostedNodeConfig,
+  hostedNodeSchema,
+  hostedNodesProblem,
+  type SparkplugConfig,
+  sparkplugSchema,
+} from "../sparkplug/config.ts";
 import { coveringFilter, overlap, templateProblem } from "../template.ts";
 
 /** Schemes of broker URLs with their default ports. */
@@ -104,6 +110,8 @@ export const bridgeSchema = z.strictObject({
   homeAssistant: z.union([z.boolean(), checked(patternProblem)]).default(false),
   /** Makes the gateway a Sparkplug edge node on this broker, over a connection of its own. */
   sparkplug: sparkplugSchema.optional(),
+  /** Edge nodes of other makers on this broker whose metrics become topics of the gateway. */
+  sparkplugNodes: z.array(hostedNodeSchema).default([]),
   /** Without any, everything goes out; nothing but Sparkplug where there is that. */
   rules: z.array(rule).optional(),
 }).transform(({ rules, ...bridge }) => ({
@@ -127,7 +135,8 @@ function bridgeProblems(
   bridge: { certFile?: string | undefined; keyFile?: string | undefined; rules: (OutRule | InRule)[] } & {
     password?: string | undefined;
     passwordFile?: string | undefined;
-    sparkplug?: unknown;
+    sparkplug?: SparkplugConfig | undefined;
+    sparkplugNodes: readonly HostedNodeConfig[];
     homeAssistant: string | boolean;
   },
 ): string[] {
@@ -138,7 +147,13 @@ function bridgeProblems(
   if (bridge.password !== undefined && bridge.passwordFile !== undefined) {
     problems.push("give password or passwordFile, not both");
   }
-  if (bridge.rules.length === 0 && !bridge.sparkplug) problems.push("a bridge needs a rule, or sparkplug");
+  if (!hasBridge(bridge) && !bridge.sparkplug) problems.push("a bridge needs a rule, or sparkplug");
+  const twice = hostedNodesProblem(bridge.sparkplugNodes);
+  if (twice !== undefined) problems.push(twice);
+  const { sparkplug, sparkplugNodes } = bridge;
+  if (sparkplugNodes.some(({ group, node }) => group === sparkplug?.group && node === sparkplug.node)) {
+    problems.push(`${sparkplug?.group}/${sparkplug?.node} is this gateway's own Sparkplug node`);
+  }
   if (bridge.rules.length === 0 && bridge.homeAssistant !== false) {
     problems.push("homeAssistant shows what a rule sends out: give rules too");
   }
@@ -157,6 +172,13 @@ function bridgeProblems(
     }
   }
   return problems;
+}
+
+/** Whether a broker has more than an edge node's connection. */
+export function hasBridge(
+  { rules, sparkplugNodes }: { rules: readonly unknown[]; sparkplugNodes: readonly unknown[] },
+): boolean {
+  return rules.length > 0 || sparkplugNodes.length > 0;
 }
 
 /** Name of a bridge. */

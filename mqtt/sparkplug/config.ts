@@ -63,3 +63,13 @@ export const hostedNodeSchema = z.strictObject({
 
 /** A hosted node's settings, checked. */
 export type HostedNodeConfig = z.output<typeof hostedNodeSchema>;
+
+/** What is wrong with a list of hosted nodes, or undefined: a device is one node, and a node one device. */
+export function hostedNodesProblem(nodes: readonly HostedNodeConfig[]): string | undefined {
+  const names = [nodes.map(({ device }) => device), nodes.map(({ group, node }) => `${group}/${node}`)];
+  for (const list of names) {
+    const twice = list.find((name, i) => list.indexOf(name) !== i);
+    if (twice !== undefined) return `${twice} is there twice: one device is one Sparkplug node`;
+  }
+  return undefined;
+}

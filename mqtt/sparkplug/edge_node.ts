@@ -14,7 +14,7 @@ import type { IClientOptions, IPublishPacket, MqttClient } from "mqtt";
 import { PatternSet } from "../../hub/pattern.ts";
 import { PayloadError } from "../../payload/payload.ts";
 import type { BridgeStatus } from "../bridge/bridge.ts";
-import { type BridgeConfig, bridgeName } from "../bridge/config.ts";
+import { type BridgeConfig, bridgeName, hasBridge } from "../bridge/config.ts";
 import type { BridgeContext } from "../bridge/context.ts";
 import { clientOptions } from "../bridge/credentials.ts";
 import { Cursors } from "../bridge/cursors.ts";
@@ -158,9 +158,9 @@ export class EdgeNode {
     const own = this.#config.clientId;
     const id = own === undefined
       ? `tidegate-${tree.gateway}-sparkplug`
-      : this.#config.rules.length === 0
-      ? own
-      : `${own}-sparkplug`;
+      : hasBridge(this.#config)
+      ? `${own}-sparkplug`
+      : own;
     const options = await clientOptions({ ...this.#config, clean: true }, id);
     const bdSeq = this.#bdSeq.next();
     // A count that a crash took back would let an old connection's death end the next one's birth.

@@ -53,7 +53,7 @@ export interface HostedNodeParts {
   nowUs(): number;
 }
 
-/** One edge node on its connection. */
+/** One edge node. */
 export class HostedNode {
   readonly #parts: HostedNodeParts;
   readonly #names: TopicNames;
@@ -118,6 +118,12 @@ export class HostedNode {
         ? { status: "done", message: "sent to the Sparkplug node" }
         : { status: "failed", message: `the node has not subscribed to ${mqttTopic}` },
     );
+  }
+
+  /** A way to the node is there, and nothing is known of it: births are not kept for those who come late. */
+  connected(): void {
+    this.#askedMs = -Infinity;
+    this.#wantRebirth("nothing is known of the node");
   }
 
   /** Its connection is over. */
@@ -316,7 +322,7 @@ export class HostedNode {
     };
     const payload = encodePayload({ timestampMs: nowMs, metrics: [wanted] });
     if (!this.#parts.send(commandTopic(this.#parts.config), payload)) {
-      this.#parts.dropped("rebirth_unheard", `${this.#rebirthFor}, and the node does not subscribe to NCMD`);
+      this.#parts.dropped("rebirth_unheard", `${this.#rebirthFor}, and the node cannot be asked for a birth`);
     }
   }
 }

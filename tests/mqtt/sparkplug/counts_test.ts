@@ -90,6 +90,10 @@ Deno.test("settings: ids are checked, and Sparkplug alone sends nothing else", (
   assertMatch(problem({ sparkplug: { group: "a", node: "" } }), /empty/);
   assertMatch(problem({ rules: [] }), /needs a rule, or sparkplug/);
   assertMatch(problem({ sparkplug, homeAssistant: true }), /give rules too/);
+  const hosted = { device: "line", group: "plant", node: "l7" };
+  assertEquals(parse({ rules: [], sparkplugNodes: [hosted] }).success, true);
+  assertMatch(problem({ sparkplugNodes: [hosted, { ...hosted, device: "saw" }] }), /there twice/);
+  assertMatch(problem({ sparkplug, sparkplugNodes: [{ ...hosted, node: "gw" }] }), /own Sparkplug node/);
 });
 
 Deno.test("settings: a device is one hosted node, and the other way round", () => {

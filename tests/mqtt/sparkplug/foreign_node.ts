@@ -11,8 +11,8 @@ import { decoded, encoded, type PayloadToEncode } from "./codec.ts";
 /** Who the node is. */
 export interface ForeignLogin {
   port: number;
-  username: string;
-  password: string;
+  username?: string;
+  password?: string;
   /** `group/node`. */
   id: string;
   /** Count of its connections, which its will carries. */
@@ -35,13 +35,13 @@ export class ForeignNode {
   /** Connects, and listens to commands and to hosts. */
   static async connect(login: ForeignLogin): Promise<ForeignNode> {
     const { port, username, password, bdSeq } = login;
+    const user = username === undefined || password === undefined ? {} : { username, password };
     const [death] = await encoded({ metrics: [{ name: "bdSeq", datatype: 4, long_value: bdSeq }] });
     const client = await connectAsync({
       protocol: "mqtt",
       host: "127.0.0.1",
       port,
-      username,
-      password,
+      ...user,
       protocolVersion: 4,
       reconnectPeriod: 0,
       will: { topic: topicOf(login, "NDEATH"), payload: Buffer.from(death!), qos: 1, retain: false },

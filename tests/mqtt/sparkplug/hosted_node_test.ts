@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { eachForm, uniqueName } from "../../support/each_form.ts";
 import { operator } from "../../support/operator.ts";
-import { mosquittoPub, MosquittoSub } from "../mosquitto.ts";
+import { MosquittoBroker, mosquittoPub, MosquittoSub } from "../mosquitto.ts";
 import { ForeignNode } from "./foreign_node.ts";
 import { metric, SparkplugHost, verbOf } from "./host.ts";
 
@@ -105,6 +105,44 @@ eachForm(({ form, alone }) => {
   }
 
   if (packed) return;
+  alone(
+    "a node on an outside broker is asked for its birth, live, written, and gone with its death",
+    async (start) => {
+      await using broker = await MosquittoBroker.start();
+      const { port } = broker;
+      await using node = await ForeignNode.connect({ port, id: "plant/n", bdSeq: 0 });
+      await using sub = await MosquittoSub.start({ port }, "tidegate/#");
+      const sparkplugNodes = [{ device: "line", group: "plant", node: "n" }];
+      const bridge = { url: `mqtt://127.0.0.1:${port}`, version: 4, sparkplugNodes };
+      const gateway = await start({
+        args: ["--mqtt-name", "gw", "--mqtt-bridges", JSON.stringify([bridge])],
+      });
+      const is = (topic: string, text: string) =>
+        sub.until((row) => row.startsWith(`tidegate/gw/line/${topic} ${text}`));
+      const ncmd = await node.until("spBv1.0/plant/NCMD/n");
+      assertEquals(ncmd.metrics.map(({ name, value }) => [name, value]), [["Node Control/Rebirth", true]]);
+      await node.publish(
+        { verb: "NBIRTH", payload: birth(0) },
+        { verb: "DBIRTH", device: "press", payload: press(1) },
+        { verb: "DDATA", device: "press", payload: temperature(2, 21.1) },
+      );
+      await is("$status", '{"online":true,"transport":"mqtt"}');
+      await is("press/$status", '{"online":true}');
+      await is("press/temperature", "21.1");
+      await mosquittoPub({ port }, "tidegate/gw/line/press/target/cmd", "7.25");
+      const dcmd = await node.until("spBv1.0/plant/DCMD/n/press");
+      assertEquals(dcmd.metrics.map(({ name, datatype, value }) => [name, datatype, value]), [[
+        "target",
+        10,
+        7.25,
+      ]]);
+      node.cut();
+      await is("press/$status", '{"online":false,"reason":"NDEATH"}');
+      await is("$status", '{"online":false,"reason":"NDEATH"}');
+      assertEquals(gateway.diagnosis().split("\n").filter((line) => line.includes("dropped")), []);
+    },
+  );
+
   alone("a device publishes as the node that it was given and as no other", async (start) => {
     const [line, other] = [uniqueName("line"), uniqueName("other")];
     const gateway = await start({ args: ["--mqtt-name", "gw", "--mqtt-sparkplug-nodes", `${line}=plant/n`] });
