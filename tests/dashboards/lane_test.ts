@@ -136,6 +136,29 @@ Deno.test("a dashboard moves to its lane when it answers, and back when it close
   assertEquals(session!.transport, "websocket");
 });
 
+Deno.test("events come without a pause at whatever moment the lane is closed and opened again", () => {
+  for (let closedMs = 500; closedMs < 550; closedMs++) {
+    using world = new World();
+    const { source, viewer } = onLane(world);
+    const arrivedMs: number[] = [];
+    for (let ms = 1; ms <= 1_200; ms++) {
+      if (ms % 10 === 0) source.say("state");
+      if (ms % 50 === 0) source.say("event");
+      if (ms === closedMs) viewer.lane!.close("the test closed it");
+      if (ms === closedMs + 300) viewer.offer();
+      world.recording.commit();
+      world.timers.advance(1);
+      if (ms % 25 === 0) world.sweep();
+      viewer.read();
+      while (arrivedMs.length < viewer.events.length) arrivedMs.push(ms);
+    }
+    const pauses = arrivedMs.map((ms, i) => ms - (arrivedMs[i - 1] ?? 0));
+    assert(Math.max(...pauses) <= 60, `no event for ${Math.max(...pauses)} ms, closed at ${closedMs}`);
+    assertEquals(viewer.events, Array.from({ length: 24 }, (_, i) => i + 1));
+    assertEquals(viewer.moves, ["webrtc", "websocket", "webrtc"]);
+  }
+});
+
 Deno.test("a dashboard whose path is cut is back on the line within a second with the newest value", () => {
   using world = new World();
   const { source, viewer } = onLane(world);

@@ -1,8 +1,8 @@
 """A device on WebRTC, written from docs/PROTOCOL.md on Debian's python3-aiortc and python3-websockets.
 
-Streams the numbers 1 to N as a state, on the state lane as soon as the lane answers, and the same numbers as events
-on its WebSocket. Ends when every event is acknowledged and the last state is confirmed. Prints a JSON
-object a line: each move, and at the end what it did.
+Streams the numbers 1 to N as a state, on the state lane while that answers and on its WebSocket otherwise, and the same
+numbers as events on its WebSocket. Ends when every event is acknowledged and the last state is confirmed, or has taken
+the WebSocket. Prints a JSON object a line: each move, and at the end what it did.
 
     device.py --url ws://127.0.0.1:8080/v1/device --token TOKEN --samples 500
 """
@@ -117,7 +117,7 @@ class Device:
         self.answered = asyncio.Event()
         self.advertised = asyncio.Event()
         self.early = []
-        self.by_websocket = self.by_lane = 0
+        self.by_websocket = self.by_lane = self.sequence = 0
         self.summary = {"moves": [], "errors": [], "rejected": []}
 
     def now_us(self):
@@ -192,21 +192,28 @@ class Device:
         number = 0
         while number < self.options.samples:
             # the count begins when the lane is in use, so that the lane has to carry it
-            if self.lane and self.lane.up:
+            if number or (self.lane and self.lane.up):
                 number += 1
             at, payload = self.now_us(), struct.pack("<d", number)
-            if number and number not in self.unacked:
+            if number:
                 self.unacked[number] = (at, payload)
                 await self.ws.send(wire.encode_batch([(EVENT, number, at, payload)]))
-            if self.lane and self.lane.up:
-                self.by_lane += 1
-                self.lane.put((number + 10_000, at, payload))
-            else:
-                self.by_websocket += 1
-                await self.ws.send(wire.encode_batch([(STATE, self.by_websocket, at, payload)]))
+            await self.state(at, payload)
             await asyncio.sleep(self.options.pause)
-        while self.unacked or self.lane.confirmed_sequence < number + 10_000:
+        while self.unacked or (self.lane.up and self.lane.confirmed_sequence < self.sequence):
             await asyncio.sleep(0.02)
+        if not self.lane.up:
+            await self.state(at, payload)
+
+    async def state(self, at, payload):
+        """One sequence, whichever way a sample goes: the gateway takes none twice, and none that is older."""
+        self.sequence += 1
+        if self.lane and self.lane.up:
+            self.by_lane += 1
+            self.lane.put((self.sequence, at, payload))
+        else:
+            self.by_websocket += 1
+            await self.ws.send(wire.encode_batch([(STATE, self.sequence, at, payload)]))
 
     async def run(self):
         options = {HEADERS: {"Authorization": "Bearer " + self.options.token}}
