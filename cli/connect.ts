@@ -126,6 +126,9 @@ async function readCertificate(file: string): Promise<string> {
   }
 }
 
+/** What to do about a certificate that is not trusted. */
+const TRUST = "if the gateway made its certificate itself, give a copy of DATA/tls/cert.pem with --ca";
+
 /** The interface of a gateway at a known address. */
 export function overHttp(url: string, token: string, certificate: string | undefined): ApiClient {
   return {
@@ -142,7 +145,9 @@ export function overHttp(url: string, token: string, certificate: string | undef
           ...(certificate === undefined ? {} : { certificate }),
         });
       } catch (error) {
-        throw new UserError(`no gateway answers at ${url}: ${messageOf(error)}`, EXIT.unreachable);
+        const why = messageOf(error);
+        const advice = /certificate/i.test(why) ? `; ${TRUST}` : "";
+        throw new UserError(`no gateway answers at ${url}: ${why}${advice}`, EXIT.unreachable);
       }
     },
     close: () => Promise.resolve(),

@@ -32,7 +32,15 @@ export function httpRequest(url: string, request: HttpRequest): Promise<Response
     redirect: "manual",
     signal: AbortSignal.timeout(timeoutMs),
     ...(body === undefined ? {} : { body }),
+  }).catch((error) => {
+    throw causeOf(error);
   });
+}
+
+/** Deno's `fetch` says no more than "fetch failed"; the words are its cause's, behind the address. */
+function causeOf(error: unknown): unknown {
+  if (!(error instanceof Error && error.cause instanceof Error)) return error;
+  return new Error(error.cause.message.replace(/^error sending request for url \(\S*\): /, ""));
 }
 
 function trusting(url: string, request: HttpRequest, certificate: string): Promise<Response> {

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { liveRun } from "../../cli/probe.ts";
@@ -93,6 +93,7 @@ Deno.test("an address where nobody answers exits with 3, a wrong token with 4", 
   const gone = await tidegate(["token", "list", "--url", url, "--token", "tg_run"]);
   assertEquals(gone.code, 3);
   assertStringIncludes(gone.err[0]!, `no gateway answers at ${url}`);
+  assert(!gone.err[0]!.endsWith("fetch failed"), "it says why");
 });
 
 /** Starts `serve` over a fake gateway; resolves once it has announced itself. */
