@@ -5,16 +5,11 @@
  * @module
  */
 import { asc, eq, isNull, sql } from "drizzle-orm";
-import { decodeBlock } from "./block.ts";
-import { ChunkReader } from "./chunk.ts";
 import { dropUnfinished } from "./compactor.ts";
-import { unpack } from "./compression.ts";
 import type { Opened } from "./messages.ts";
 import { metaValue, setMeta } from "./meta.ts";
-import { notRegrouped } from "./regrouped.ts";
+import { newestSamples } from "./newest.ts";
 import {
-  blocks,
-  chunks,
   cursors,
   desired,
   devices,
@@ -70,57 +65,11 @@ export function endRun({ db }: Connection, run: number, nowMs: number): void {
   db.update(runs).set({ endedAt: nowMs, clean: true }).where(eq(runs.id, run)).run();
 }
 
-/** Newest sample of each topic among the chunks that are not regrouped yet. */
-function newestInChunks(
-  connection: Connection,
-  gateway: string,
-): Map<number, NonNullable<TopicRow["newest"]>> {
-  const newest = new Map<number, NonNullable<TopicRow["newest"]>>();
-  const ids = connection.db.select({ id: chunks.id }).from(chunks).where(notRegrouped).orderBy(chunks.id)
-    .all();
-  for (const { id } of ids) {
-    const chunk = connection.db.select().from(chunks).where(eq(chunks.id, id)).get();
-    if (!chunk) continue;
-    const last = new Map<number, [offset: number, timeUs: number, start: number, end: number]>();
-    const reader = new ChunkReader(unpack(chunk));
-    while (reader.next()) last.set(reader.topic, [reader.offset, reader.timeUs, reader.start, reader.end]);
-    const epoch = `${gateway}.${chunk.run}`;
-    for (const [topic, [offset, timeUs, start, end]] of last) {
-      newest.set(topic, { epoch, offset, timeUs, payload: reader.bytes.slice(start, end) });
-    }
-  }
-  return newest;
-}
-
-/** Reads the newest sample of a topic from its last block, by its summary where there is one. */
-function newestInBlocks(connection: Connection, gateway: string) {
-  const last = connection.db
-    .select({ run: blocks.run, summary: blocks.summary, id: blocks.id })
-    .from(blocks).where(eq(blocks.topic, sql.placeholder("topic")))
-    .orderBy(sql`run desc, last_offset desc`).limit(1).prepare();
-  const data = connection.db.select({ codec: blocks.codec, rawBytes: blocks.rawBytes, data: blocks.data })
-    .from(blocks)
-    .where(eq(blocks.id, sql.placeholder("id"))).prepare();
-  return (topic: number): TopicRow["newest"] => {
-    const row = last.get({ topic });
-    if (!row) return undefined;
-    const block = row.summary ?? unpack(data.get({ id: row.id })!);
-    const columns = decodeBlock(block);
-    const i = columns.count - 1;
-    return {
-      epoch: `${gateway}.${row.run}`,
-      offset: columns.offsets[i]!,
-      timeUs: columns.timesUs[i]!,
-      payload: columns.payload(i).slice(),
-    };
-  };
-}
-
 function loadTopics(connection: Connection, gateway: string): TopicRow[] {
-  const fresh = newestInChunks(connection, gateway);
-  const older = newestInBlocks(connection, gateway);
-  return connection.db.select().from(topics).orderBy(topics.id).all().map(({ id, description }) => {
-    const newest = fresh.get(id) ?? older(id);
+  const rows = connection.db.select().from(topics).orderBy(topics.id).all();
+  const samples = newestSamples(connection, gateway, rows.map(({ id }) => id));
+  return rows.map(({ id, description }) => {
+    const newest = samples.get(id);
     return newest ? { id, description, newest } : { id, description };
   });
 }

@@ -158,3 +158,25 @@ for (const mode of MODES) {
     assert(boot.epoch !== store.boot.epoch);
   });
 }
+
+Deno.test("the newest value of each topic is there after a restart, from chunks and from blocks, with gaps among the ids", async () => {
+  await using folder = new Folder();
+  const first = await folder.open();
+  const ids = Array.from({ length: 300 }, (_, i) => 1 + i * 3);
+  const old = ids.map((id) => topic(first, id));
+  for (const one of old) for (let n = 0; n < 20; n++) first.recorder.state(sample(one, T0 + n, one.id + n));
+  await first.maintain();
+  const fresh = old.filter((_, i) => i % 2 === 0);
+  for (const one of fresh) first.recorder.state(sample(one, T0 + 100, -one.id));
+  const silent = topic(first, 2_000);
+  await first.recorder.flush();
+  await folder.close(first);
+  const { boot } = await folder.open();
+  const found = boot.topics.map(({ id, newest }) => [
+    id,
+    newest?.offset,
+    newest && new DataView(newest.payload.slice().buffer).getFloat64(0, true),
+  ]);
+  const expected = old.map(({ id }, i) => i % 2 === 0 ? [id, 21, -id] : [id, 20, id + 19]);
+  assertEquals(found, [...expected, [silent.id, undefined, undefined]]);
+});
