@@ -156,6 +156,8 @@ eachForm(({ form, alone }) => {
       verb: "NDATA",
       payload: temperature(1, 1),
     });
+    // Its session is there, so that the node's takes its place and not the other way round.
+    await sub.until((row) => row.startsWith(`tidegate/gw/${line}/$status {"online":true`));
     const raw = { port, user: other, password: await operator.addDevice(gateway, other) };
     await mosquittoPub(raw, "spBv1.0/plant/NDEATH/n", "as it came");
     await sub.until((row) => row === `tidegate/gw/${other}/spBv1.0/plant/NDEATH/n as it came`);
