@@ -31,7 +31,7 @@ const PACKAGES: readonly RtcPackage[] = SOAK
 interface Moving {
   site: Site;
   /** Waits for a change to this way behind those that were waited for. */
-  way(wanted: "webrtc" | "websocket"): Promise<void>;
+  way(wanted: "webrtc" | "websocket" | "no lane"): Promise<void>;
   closeLane(): Promise<void>;
 }
 
@@ -83,6 +83,18 @@ for (const form of FORMS) {
 
 for (const form of SOAK ? FORMS : []) {
   for (const rtc of PACKAGES) {
+    networkTest(
+      `[${form.name}] a device on ${rtc} without UDP for longer than a lane lasts sets up another`,
+      () =>
+        streaming(form, rtc, async ({ site, way }) => {
+          await blockUdp(site, true);
+          await way("websocket");
+          await way("no lane");
+          await blockUdp(site, false);
+          await way("webrtc");
+        }),
+    );
+
     networkTest(
       `[${form.name}] a device on ${rtc} whose address changes loses and repeats no event`,
       () =>

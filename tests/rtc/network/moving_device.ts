@@ -1,6 +1,6 @@
 /**
  * A device on the SDK with a package's WebRTC, as a program of its own: counts up on its topics `state` (100 a second)
- * and `event` (every fifth number). Prints each way that its states take; closes its data channels at each line of its
+ * and `event` (every fifth number). Prints each way that its states take, and `no lane` when it has given its data channel up; closes its data channels at each line of its
  * standard input. When that ends, it stops at a number that is an event too, and prints it once the event is on disk.
  *
  * ```sh
@@ -44,6 +44,7 @@ async function main(url: string, operatorToken: string, name: string, rtc: RtcPa
   device.onStatus((status) => {
     const now = status.state === "open" ? status.transport : status.state;
     if (now !== way) console.log(way = now);
+    if (status.state === "open" && status.transportCause.startsWith("no WebRTC")) console.log("no lane");
   });
   const state = device.channel({ topic: "state", encoding: "f64" });
   const event = device.channel({ topic: "event", class: "event", encoding: "f64" });
