@@ -12,7 +12,7 @@ import { StateInlet } from "../protocol/state_lane.ts";
 import type { Principal } from "../hub/access.ts";
 import { systemFlushTimers } from "../hub/flush.ts";
 import { sameResumeToken } from "../hub/resumption.ts";
-import { Connection, type Ending } from "../sessions/connection.ts";
+import { Connection, type ConnectionUser, type Ending } from "../sessions/connection.ts";
 import { LaneSlot } from "../sessions/lane_slot.ts";
 import { LastingSession, letGo, TOTALS_EVERY_MS } from "../sessions/lasting.ts";
 import type { LaneHandlers, StateLane } from "../transport/lane.ts";
@@ -45,7 +45,7 @@ interface OpenSession {
 const TOTALS_PER_CLOCK = 5;
 
 /** One device on one connection. */
-export class DeviceSession implements LiveDevice {
+export class DeviceSession implements LiveDevice, ConnectionUser<DeviceMessage> {
   /** Device's name; empty before `welcome`. */
   device = "";
   /** Session's id; empty before `welcome`. */
@@ -65,14 +65,7 @@ export class DeviceSession implements LiveDevice {
     readonly principal: Principal | undefined,
   ) {
     this.#way = transport.kind;
-    this.connection = new Connection(context, transport, {
-      name: () => `device session ${this.device}`,
-      parse: parseDeviceMessage,
-      control: (message) => this.#control(message),
-      binary: (bytes) => this.#binary(bytes),
-      way: () => this.#wayOf(),
-      over: (ending) => this.#over(ending),
-    });
+    this.connection = new Connection<DeviceMessage, ToDevice>(context, transport, this);
   }
 
   get transportKind(): string {
@@ -93,7 +86,15 @@ export class DeviceSession implements LiveDevice {
     this.connection.close(CLOSE.replaced, "the session was taken up on a newer connection", true);
   }
 
-  #binary(bytes: Uint8Array): void {
+  name(): string {
+    return `device session ${this.device}`;
+  }
+
+  parse(text: string): DeviceMessage {
+    return parseDeviceMessage(text);
+  }
+
+  binary(bytes: Uint8Array): void {
     const { uplink, advertising } = this.#open("binary message");
     if (bytes[0] === FRAME.batch) {
       uplink.batch(bytes);
@@ -102,7 +103,7 @@ export class DeviceSession implements LiveDevice {
     else throw new ProtocolError(CLOSE.badFrame, `unknown frame kind ${bytes[0] ?? "(empty message)"}`);
   }
 
-  #control(message: DeviceMessage): void {
+  control(message: DeviceMessage): void {
     switch (message.type) {
       case "hello":
         return this.#hello(message);
@@ -252,7 +253,7 @@ export class DeviceSession implements LiveDevice {
     this.context.directory.moved(this);
   }
 
-  #wayOf(): SessionWay | undefined {
+  way(): SessionWay | undefined {
     if (this.#stage.at !== "open") return undefined;
     const { session, lane: { facts } } = this.#stage.open;
     const { roundTripUs } = session.tally;
@@ -273,7 +274,7 @@ export class DeviceSession implements LiveDevice {
     session.tally.roundTripUs = this.#clockSync.roundTripUs;
   }
 
-  #over(ending: Ending): void {
+  over(ending: Ending): void {
     const stage = this.#stage;
     this.#stage = { at: "closed" };
     clearInterval(this.#timer);
