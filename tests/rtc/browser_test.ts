@@ -138,6 +138,7 @@ eachForm(({ form, test }) => {
         } else if (ways.at(-1) === "webrtc" && ++overLane > 100) enough.resolve();
       },
     });
+    await dashboard.opened(); // it is to see the device come
     await page.evaluate(async (token) => {
       const sdk = await import("/sdk/tidegate.js" as string);
       const device = sdk.connectDevice({ token });
