@@ -58,50 +58,37 @@ export class SessionRecords implements SessionLog {
         roundTripUs: null,
       },
     });
-    return new OpenRecord(id, number, this.commits, this.now);
-  }
-}
-
-/** One of a thousand, most of them silent: its verbs are shared methods, not closures of its own. */
-class OpenRecord implements SessionRecord {
-  #closed = false;
-  #events = 0;
-  #known: SessionTotals | undefined;
-
-  constructor(
-    readonly id: string,
-    readonly number: number,
-    private readonly commits: Pick<CommitQueue, "push">,
-    private readonly now: () => number,
-  ) {}
-
-  event(kind: string, detail: Record<string, unknown> = {}): void {
-    // What the writer would not keep does not go there: a peer can cause events faster than they are written.
-    if (++this.#events > MAX_EVENTS_PER_SESSION) return;
-    this.commits.push({ kind: "session_event", session: this.number, row: { at: this.now(), kind, detail } });
+    return this.#record(id, number);
   }
 
-  describe(change: Partial<SessionStart>): void {
-    this.commits.push({ kind: "describe", session: this.number, change });
+  #record(id: string, session: number): SessionRecord {
+    const { commits, now } = this;
+    let closed = false;
+    let events = 0;
+    let known: SessionTotals | undefined;
+    const copy = (totals: SessionTotals): SessionTotals => ({ ...totals, drops: { ...totals.drops } });
+    return {
+      id,
+      number: session,
+      event: (kind, detail = {}) => {
+        // What the writer would not keep does not go there: a peer can cause events faster than they are written.
+        if (++events > MAX_EVENTS_PER_SESSION) return;
+        commits.push({ kind: "session_event", session, row: { at: now(), kind, detail } });
+      },
+      describe: (change) => commits.push({ kind: "describe", session, change }),
+      totals: (totals) => {
+        // Thousands of silent devices would otherwise keep the disk busy with what it knows.
+        if (closed || (known && sameTotals(known, totals))) return;
+        known = copy(totals);
+        commits.push({ kind: "totals", session, at: now(), totals: known });
+      },
+      close: (reason, totals) => {
+        if (closed) return;
+        closed = true;
+        commits.push({ kind: "close", session, at: now(), reason, totals: copy(totals) });
+      },
+    };
   }
-
-  totals(totals: SessionTotals): void {
-    // Thousands of silent devices would otherwise keep the disk busy with what it knows.
-    if (this.#closed || (this.#known && sameTotals(this.#known, totals))) return;
-    this.#known = copyOf(totals);
-    this.commits.push({ kind: "totals", session: this.number, at: this.now(), totals: this.#known });
-  }
-
-  close(reason: string, totals: SessionTotals): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    const change = { session: this.number, at: this.now(), reason, totals: copyOf(totals) };
-    this.commits.push({ kind: "close", ...change });
-  }
-}
-
-function copyOf(totals: SessionTotals): SessionTotals {
-  return { ...totals, drops: { ...totals.drops } };
 }
 
 function sameTotals(a: SessionTotals, b: SessionTotals): boolean {

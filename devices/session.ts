@@ -12,7 +12,7 @@ import { StateInlet } from "../protocol/state_lane.ts";
 import type { Principal } from "../hub/access.ts";
 import { systemFlushTimers } from "../hub/flush.ts";
 import { sameResumeToken } from "../hub/resumption.ts";
-import { Connection, type ConnectionUser, type Ending } from "../sessions/connection.ts";
+import { Connection, type Ending } from "../sessions/connection.ts";
 import { LaneSlot } from "../sessions/lane_slot.ts";
 import { LastingSession, letGo, TOTALS_EVERY_MS } from "../sessions/lasting.ts";
 import type { LaneHandlers, StateLane } from "../transport/lane.ts";
@@ -45,7 +45,7 @@ interface OpenSession {
 const TOTALS_PER_CLOCK = 5;
 
 /** One device on one connection. */
-export class DeviceSession implements LiveDevice, ConnectionUser<DeviceMessage> {
+export class DeviceSession implements LiveDevice {
   /** Device's name; empty before `welcome`. */
   device = "";
   /** Session's id; empty before `welcome`. */
@@ -65,7 +65,14 @@ export class DeviceSession implements LiveDevice, ConnectionUser<DeviceMessage> 
     readonly principal: Principal | undefined,
   ) {
     this.#way = transport.kind;
-    this.connection = new Connection<DeviceMessage, ToDevice>(context, transport, this);
+    this.connection = new Connection(context, transport, {
+      name: () => `device session ${this.device}`,
+      parse: parseDeviceMessage,
+      control: (message) => this.#control(message),
+      binary: (bytes) => this.#binary(bytes),
+      way: () => this.#wayOf(),
+      over: (ending) => this.#over(ending),
+    });
   }
 
   get transportKind(): string {
@@ -86,15 +93,7 @@ export class DeviceSession implements LiveDevice, ConnectionUser<DeviceMessage> 
     this.connection.close(CLOSE.replaced, "the session was taken up on a newer connection", true);
   }
 
-  name(): string {
-    return `device session ${this.device}`;
-  }
-
-  parse(text: string): DeviceMessage {
-    return parseDeviceMessage(text);
-  }
-
-  binary(bytes: Uint8Array): void {
+  #binary(bytes: Uint8Array): void {
     const { uplink, advertising } = this.#open("binary message");
     if (bytes[0] === FRAME.batch) {
       uplink.batch(bytes);
@@ -103,7 +102,7 @@ export class DeviceSession implements LiveDevice, ConnectionUser<DeviceMessage> 
     else throw new ProtocolError(CLOSE.badFrame, `unknown frame kind ${bytes[0] ?? "(empty message)"}`);
   }
 
-  control(message: DeviceMessage): void {
+  #control(message: DeviceMessage): void {
     switch (message.type) {
       case "hello":
         return this.#hello(message);
@@ -253,7 +252,7 @@ export class DeviceSession implements LiveDevice, ConnectionUser<DeviceMessage> 
     this.context.directory.moved(this);
   }
 
-  way(): SessionWay | undefined {
+  #wayOf(): SessionWay | undefined {
     if (this.#stage.at !== "open") return undefined;
     const { session, lane: { facts } } = this.#stage.open;
     const { roundTripUs } = session.tally;
@@ -274,7 +273,7 @@ export class DeviceSession implements LiveDevice, ConnectionUser<DeviceMessage> 
     session.tally.roundTripUs = this.#clockSync.roundTripUs;
   }
 
-  over(ending: Ending): void {
+  #over(ending: Ending): void {
     const stage = this.#stage;
     this.#stage = { at: "closed" };
     clearInterval(this.#timer);
