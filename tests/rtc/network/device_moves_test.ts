@@ -4,13 +4,15 @@ import { fileURLToPath } from "node:url";
 import { runCommand } from "../../support/gateway_process.ts";
 import { type Form, shippedForms } from "../../support/forms.ts";
 import { networkTest } from "../../support/link/network_case.ts";
-import { SideProgram } from "../../support/link/side_program.ts";
+import { LineProgram } from "../../support/line_program.ts";
+import type { Side } from "../../support/link/network.ts";
 import { Site } from "../../support/link/site.ts";
 import type { Watched } from "../../support/link/watcher.ts";
 import type { RtcPackage } from "../../support/rtc_peer.ts";
 
 const SUPPORT = new URL("../../support/link/", import.meta.url);
 const DEVICE = new URL("moving_device.ts", import.meta.url);
+const NODE = Deno.env.get("TIDEGATE_TEST_NODE") ?? "node";
 const LINK = { delayMs: 10 };
 const OTHER_ADDRESS = "10.77.0.66";
 
@@ -35,11 +37,22 @@ interface Moving {
   closeLane(): Promise<void>;
 }
 
+/** Starts a program on a side. */
+function on(side: Side, program: string, args: string[]): LineProgram {
+  const command = side.command(program, args);
+  return LineProgram.start(command.program, command.args);
+}
+
+/** Starts one of ours on Node, which packages with native code are made for. */
+function ours(side: Side, module: URL, args: string[]): LineProgram {
+  return on(side, NODE, [fileURLToPath(module), ...args]);
+}
+
 /** What a dashboard has of the device once this number has come as state and as event. */
 async function watched(site: Site, last: string): Promise<Watched> {
   const { url, token } = site.gateway;
   const watcher = new URL("watcher.ts", SUPPORT);
-  await using dashboard = SideProgram.ours(site.gatewaySide, watcher, [url, token, "dev", last]);
+  await using dashboard = ours(site.gatewaySide, watcher, [url, token, "dev", last]);
   return JSON.parse(await dashboard.end());
 }
 
@@ -47,7 +60,7 @@ async function watched(site: Site, last: string): Promise<Watched> {
 async function streaming(form: Form, rtc: RtcPackage, moves: (moving: Moving) => Promise<void>) {
   await using site = await Site.start(form, { profile: LINK });
   const { url, token } = site.gateway;
-  await using device = SideProgram.ours(site.clientSide, DEVICE, [url, token, "dev", rtc]);
+  await using device = ours(site.clientSide, DEVICE, [url, token, "dev", rtc]);
   let line = 0;
   const way = async (wanted: string) => void (line = await device.until((one) => one === wanted, line));
   await way("webrtc");
@@ -117,7 +130,7 @@ for (const form of SOAK ? FORMS : []) {
       const { token } = JSON.parse(added.stdout) as { token: string };
       const target = `${site.gateway.url.replace(/^http/, "ws")}/v1/device`;
       const args = ["--url", target, "--token", token, "--samples", `${AIORTC_SAMPLES}`, "--timeout", "90"];
-      await using device = SideProgram.start(site.clientSide, "/usr/bin/python3", ["-B", AIORTC, ...args]);
+      await using device = on(site.clientSide, "/usr/bin/python3", ["-B", AIORTC, ...args]);
       const moved = (to: string, from: number) =>
         device.until((line) => (JSON.parse(line) as { moved?: string }).moved === to, from);
       const up = await moved("webrtc", 0);

@@ -4,7 +4,7 @@
  * standard input. When that ends, it stops at a number that is an event too, and prints it once the event is on disk.
  *
  * ```sh
- * deno run -A moving_device.ts http://10.77.0.1:8080 OPERATORS_TOKEN DEVICE node-datachannel
+ * node moving_device.ts http://10.77.0.1:8080 OPERATORS_TOKEN DEVICE node-datachannel
  * ```
  *
  * @module

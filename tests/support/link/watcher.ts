@@ -4,7 +4,7 @@
  * prints that.
  *
  * ```sh
- * deno run -A watcher.ts http://10.77.0.1:8080 TOKEN DEVICE LAST
+ * node watcher.ts http://10.77.0.1:8080 TOKEN DEVICE LAST
  * ```
  *
  * @module
