@@ -21,13 +21,10 @@ const AIORTC = fileURLToPath(new URL("../aiortc/device.py", import.meta.url));
 /** A hundred a second, for longer than aiortc's SCTP waits before it tries a path again. */
 const AIORTC_SAMPLES = 2_500;
 
-/** The long run takes all packages on both runtimes, and the moves that take long. */
+/** Moves take seconds each: for the long run. */
 const SOAK = Deno.env.get("TIDEGATE_SOAK") === "1";
-const SOURCES = shippedForms().filter(({ name }) => name.endsWith("source"));
-const FORMS = SOAK ? SOURCES : SOURCES.slice(0, 1);
-const PACKAGES: readonly RtcPackage[] = SOAK
-  ? ["werift", "node-datachannel", "@roamhq/wrtc"]
-  : ["node-datachannel"];
+const FORMS = SOAK ? shippedForms().filter(({ name }) => name.endsWith("source")) : [];
+const PACKAGES: readonly RtcPackage[] = ["werift", "node-datachannel", "@roamhq/wrtc"];
 
 /** A running device, and how to wait for the ways that its states take. */
 interface Moving {
@@ -94,7 +91,7 @@ for (const form of FORMS) {
   }
 }
 
-for (const form of SOAK ? FORMS : []) {
+for (const form of FORMS) {
   for (const rtc of PACKAGES) {
     networkTest(
       `[${form.name}] a device on ${rtc} without UDP for longer than a lane lasts sets up another`,
@@ -120,7 +117,7 @@ for (const form of SOAK ? FORMS : []) {
   }
 }
 
-for (const form of SOAK ? FORMS : []) {
+for (const form of FORMS) {
   networkTest(
     `[${form.name}] a device on aiortc loses and repeats no event when UDP dies and comes back`,
     async () => {
