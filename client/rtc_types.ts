@@ -53,7 +53,12 @@ export function rawLane(channel: DataChannelLike): RawLane {
       return channel.bufferedAmount;
     },
     send: (message) => {
-      if (channel.readyState === "open") channel.send(message as Uint8Array<ArrayBuffer>);
+      if (channel.readyState !== "open") return;
+      try {
+        channel.send(message as Uint8Array<ArrayBuffer>);
+      } catch {
+        // node-datachannel says "open" until its close event, and throws for a channel that is gone before
+      }
     },
   };
 }
