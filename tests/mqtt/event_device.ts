@@ -26,6 +26,9 @@ export async function eventDevice(gateway: GatewayProcess, name: string): Promis
 /** A subscriber whose session the broker keeps while it is away. */
 export const INDEPENDENT = ["-q", "1", "-c", "-i", "independent", "-V", "5", "-x", "3600"];
 
+/** The same, but it acknowledges nothing: each message comes once, at most. */
+export const SILENT = ["-q", "0", "-c", "-i", "independent", "-V", "5", "-x", "3600"];
+
 /** Sends the events `from` to `to` and waits until they are on disk. */
 export async function sendEvents(device: DevicePeer, from: number, to: number): Promise<void> {
   for (let i = from; i <= to; i++) await device.publish(1, String(i));

@@ -188,9 +188,16 @@ export class MosquittoBroker {
   /** Stops it in good order: what it has acknowledged is on its disk, where `persistence` is on. */
   async stop(): Promise<void> {
     // A signal that comes right after the start is at times swallowed by mosquitto 2.0.
-    const again = setInterval(() => this.#child.kill("SIGTERM"), 500);
-    this.#child.kill("SIGTERM");
-    await this.#child.status;
+    const child = this.#child;
+    const again = setInterval(() => {
+      try {
+        child.kill("SIGTERM");
+      } catch {
+        // It has ended by now.
+      }
+    }, 500);
+    child.kill("SIGTERM");
+    await child.status;
     clearInterval(again);
   }
 

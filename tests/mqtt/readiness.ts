@@ -1,5 +1,5 @@
 /**
- * What a gateway says of its readiness.
+ * What a gateway says of its readiness and of its bridges.
  *
  * @module
  */
@@ -8,16 +8,25 @@ import { request } from "../support/operator.ts";
 
 /** Waits until `/readyz` says this. */
 export async function notReady(gateway: GatewayProcess, pattern: string, withinMs?: number): Promise<void> {
-  await poll(gateway, (status, text) => status === 503 && new RegExp(pattern).test(text), pattern, withinMs);
+  const wanted = (status: number, text: string) => status === 503 && new RegExp(pattern).test(text);
+  await poll(gateway, "/readyz", wanted, pattern, withinMs);
 }
 
 /** Waits until the gateway is ready. */
 export async function ready(gateway: GatewayProcess): Promise<void> {
-  await poll(gateway, (status) => status === 200, "ready");
+  await poll(gateway, "/readyz", (status) => status === 200, "ready");
+}
+
+/** Waits until the broker of the only bridge has so many events, and the gateway knows. */
+export async function acknowledged(gateway: GatewayProcess, events: number): Promise<void> {
+  const metric = /^tidegate_mqtt_bridge_events_total.* (\d+)$/m;
+  const wanted = (_: number, text: string) => Number(metric.exec(text)?.[1]) >= events;
+  await poll(gateway, "/metrics", wanted, `${events} events acknowledged`);
 }
 
 async function poll(
   gateway: GatewayProcess,
+  path: string,
   wanted: (status: number, text: string) => boolean,
   what: string,
   withinMs = 10_000,
@@ -25,10 +34,10 @@ async function poll(
   const until = Date.now() + withinMs;
   let last = "";
   while (Date.now() < until) {
-    const { status, body } = await request(gateway, "GET", "/readyz");
-    last = `${status} ${JSON.stringify(body)}`;
+    const { status, body } = await request(gateway, "GET", path);
+    last = `${status} ${typeof body["text"] === "string" ? body["text"] : JSON.stringify(body)}`;
     if (wanted(status, last)) return;
     await new Promise((go) => setTimeout(go, 100));
   }
-  throw new Error(`/readyz did not say ${what}: ${last}\n${gateway.diagnosis()}`);
+  throw new Error(`${path} did not say ${what}: ${last}\n${gateway.diagnosis()}`);
 }
