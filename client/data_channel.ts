@@ -9,7 +9,13 @@ import { CLOSE } from "../protocol/close_codes.ts";
 import type { Environment } from "./environment.ts";
 import { HttpSignals, SignalRefused } from "./http_signals.ts";
 import type { LaneListener } from "./lane_dialer.ts";
-import { bytesOf, type DataChannelLike, type PeerConnectionLike, rawLane } from "./rtc_types.ts";
+import {
+  bytesOf,
+  type DataChannelLike,
+  type PeerConnectionLike,
+  rawLane,
+  sendWhileOpen,
+} from "./rtc_types.ts";
 import { renewedAnswer, writeFragment } from "./sdp.ts";
 import type { ClientTransport, ClientTransportHandlers, Dial, Lane } from "./transport.ts";
 
@@ -93,9 +99,7 @@ class DataChannelTransport implements ClientTransport {
   }
 
   send(message: string | Uint8Array, _lane: Lane): void {
-    if (!this.#ended && this.#control.readyState === "open") {
-      this.#control.send(message as string & Uint8Array<ArrayBuffer>);
-    }
+    if (!this.#ended) sendWhileOpen(this.#control, message);
   }
 
   openLane(opened: (lane: RawLane) => LaneListener): void {

@@ -46,19 +46,22 @@ export function bytesOf(data: unknown): Uint8Array | undefined {
   return data instanceof Uint8Array ? new Uint8Array(data) : undefined;
 }
 
+/** Sends a message, unless the channel is gone: it is over with what was on its way, too. */
+export function sendWhileOpen(channel: DataChannelLike, message: string | Uint8Array): void {
+  if (channel.readyState !== "open") return;
+  try {
+    channel.send(message as string & Uint8Array<ArrayBuffer>);
+  } catch {
+    // node-datachannel says "open" until its close event, and throws for a channel that is gone before
+  }
+}
+
 /** A data channel as a lane; what is sent after its end is dropped. */
 export function rawLane(channel: DataChannelLike): RawLane {
   return {
     get bufferedBytes() {
       return channel.bufferedAmount;
     },
-    send: (message) => {
-      if (channel.readyState !== "open") return;
-      try {
-        channel.send(message as Uint8Array<ArrayBuffer>);
-      } catch {
-        // node-datachannel says "open" until its close event, and throws for a channel that is gone before
-      }
-    },
+    send: (message) => sendWhileOpen(channel, message),
   };
 }
