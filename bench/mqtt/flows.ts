@@ -56,14 +56,20 @@ async function run(workload: string, carrier: Carrier, what: Flow, effort: Effor
   return { row: found, results };
 }
 
+/** Why states may come to less than is offered at QoS 0. */
+const CONFLATED =
+  "mosquitto and the generator share a core; while it is full the values that wait are conflated, " +
+  "and counted";
+
 /** Every sample offered arrives, at this rate. */
-function carries({ row, results }: Measured, rate: number): void {
+function carries({ row, results }: Measured, rate: number, bound?: string): void {
   const delivered = row.figures["deliveriesPerSecond"]?.median;
   if (delivered === undefined || results.length === 0) return;
   row.targets.push({
     goal: `at least ${rate.toLocaleString("en-US")} messages/s`,
     reached: Math.round(delivered).toLocaleString("en-US"),
     met: delivered >= rate * ALL,
+    ...(bound === undefined ? {} : { bound }),
   });
 }
 
@@ -86,7 +92,7 @@ async function all(
 /** States to a broker at QoS 0: 1,000 topics, 50 values a second each, in MQTT 5 and in 3.1.1. */
 export async function outQos0(effort: Effort): Promise<Row[]> {
   const what = flow(10, 5_000, 64, 1, { perWrite: 100, topicsPerPublisher: 100 });
-  const judge = (one: Measured) => carries(one, 50_000);
+  const judge = (one: Measured) => carries(one, 50_000, CONFLATED);
   return [
     ...await all(
       "MQTT 5 out, QoS 0, states",

@@ -14,6 +14,11 @@ const TARGET = 200_000;
 /** Memory may grow by this much and still count as flat, in MiB: buffers and the compactor's working set. */
 const FLAT_MIB = 64;
 
+/** What memory grows by on Deno. */
+const COLLECTOR =
+  "V8 collects for the sake of buffers outside its heap when some 64 MiB of them may be dead, in " +
+  "each thread";
+
 /** Length of the full run, in milliseconds. */
 const FULL_MS = 300_000;
 
@@ -44,7 +49,7 @@ function judged(result: FlowResult): Target[] {
   const rate = result.delivered / result.seconds;
   const lost = result.expectedInAll - result.deliveredInAll;
   const grown = (result.serverMemoryAfter - result.serverMemoryBefore) / 1_048_576;
-  const targets = [
+  const targets: Target[] = [
     { goal: `at least ${TARGET} samples/s`, reached: `${Math.round(rate)}`, met: rate > TARGET * 0.98 },
     { goal: "none lost", reached: `${lost} lost`, met: lost === 0 },
   ];
@@ -53,6 +58,7 @@ function judged(result: FlowResult): Target[] {
       goal: `memory flat over ${Math.round(result.seconds)} s`,
       reached: `grew by ${Math.round(grown)} MiB`,
       met: grown < FLAT_MIB,
+      bound: COLLECTOR,
     });
   }
   return targets;
