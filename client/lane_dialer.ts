@@ -25,6 +25,9 @@ const OPEN_WITHIN_MS = 25_000;
 /** A lane on which nothing was heard for so long is dead, in milliseconds: the gateway answers or probes every few seconds. */
 const SILENT_AFTER_MS = 10_000;
 
+/** How long the gateway may take to close the lane of a session that is over, in milliseconds. */
+const FAREWELL_MS = 1_000;
+
 /** Waits between attempts, in milliseconds. */
 const BACKOFF = { minMs: 2_000, maxMs: 300_000 };
 
@@ -88,7 +91,9 @@ export class LaneDialer {
   stop(cause: string): void {
     this.#iceServers = undefined;
     this.#stopTimer();
-    this.#end(cause);
+    const attempt = this.#leave(cause);
+    if (attempt?.listener) closeBehindGateway(attempt, this.#env);
+    else attempt?.connection.close();
   }
 
   /** The machine has another network: looks for another path, or cuts the wait before the next attempt short. */
@@ -227,7 +232,7 @@ export class LaneDialer {
   #fail(cause: string): void {
     this.#stopTimer();
     if (this.#attempt?.listener) this.#failures = 0;
-    this.#end(cause);
+    this.#leave(cause)?.connection.close();
     if (!this.#iceServers) return;
     this.#failures++;
     const retryInMs = Math.round(backoffMs(BACKOFF, this.#failures, this.#env.random()));
@@ -237,13 +242,31 @@ export class LaneDialer {
     this.#owner.failed(`${cause}; next try in ${Math.ceil(retryInMs / 1_000)} s`);
   }
 
-  #end(cause: string): void {
+  /** Lets go of the current attempt; its peer connection is the caller's to close. */
+  #leave(cause: string): Attempt | undefined {
     const attempt = this.#attempt;
-    if (!attempt) return;
     this.#attempt = undefined;
-    attempt.connection.close();
-    attempt.listener?.closed(cause);
+    attempt?.listener?.closed(cause);
+    return attempt;
   }
+}
+
+/**
+ * Closes a peer connection as soon as the gateway has, which does so when it hears that the session is over. What goes
+ * over UDP overtakes the WebSocket's `bye`: closed from here first, an orderly end would go on record as a lane that
+ * broke and a session that fell back.
+ */
+function closeBehindGateway({ connection, channel }: Attempt, env: Environment): void {
+  const close = () => {
+    stopTimer();
+    channel.onclose = connection.onconnectionstatechange = null;
+    connection.close();
+  };
+  const stopTimer = env.timer(close, FAREWELL_MS);
+  channel.onclose = close;
+  connection.onconnectionstatechange = () => {
+    if (["closed", "disconnected", "failed"].includes(connection.connectionState)) close();
+  };
 }
 
 function messageOf(error: unknown): string {

@@ -90,10 +90,11 @@ async function carry({ rtc, url, device, deviceToken, dashboardToken, last, stat
     await new Promise((done) => setTimeout(done, 5));
   }
   await finished.promise;
-  const carried: Carried = { states, events };
-  console.log(JSON.stringify(carried));
   dashboard.close();
   await source.close();
+  const carried: Carried = { states, events };
+  console.log(JSON.stringify(carried));
+  for await (const _ of process.stdin); // its connections live until the gateway has heard of the end
 }
 
 async function watch({ url, token, topic, last, dashboards }: WatchJob): Promise<void> {

@@ -7,7 +7,7 @@ import { connectDevice } from "../../../client/mod.ts";
 import { eachForm, uniqueName } from "../../support/each_form.ts";
 import type { GatewayProcess } from "../../support/gateway_process.ts";
 import { LineProgram } from "../../support/line_program.ts";
-import { operator } from "../../support/operator.ts";
+import { type Json, operator } from "../../support/operator.ts";
 import type { RtcPackage } from "../../support/rtc_peer.ts";
 import type { Carried, Job } from "./clients.ts";
 
@@ -44,6 +44,8 @@ eachForm(({ form, test }) => {
         last: STATES,
         statesPerEvent: STATES_PER_EVENT,
       });
+      await program.until((line) => line.startsWith("{"));
+      const recorded = await endedSessions(gateway);
       const { states, events }: Carried = JSON.parse(await program.end());
       assertEquals(states, states.toSorted((a, b) => a - b), "an old value came after a newer one");
       assertEquals(new Set(states).size, states.length, "a value came twice");
@@ -52,11 +54,30 @@ eachForm(({ form, test }) => {
       const expected = Array.from({ length: events.length }, (_, i) => STATES - STATES_PER_EVENT * i)
         .reverse();
       assertEquals(events, expected);
-      const recorded = await operator.sessions(gateway, { limit: "2" });
-      assertEquals(recorded.map(({ transport }) => transport), ["webrtc", "webrtc"]);
+      for (const { id, role } of recorded) {
+        const moves = await movesOf(gateway, String(id));
+        assert(moves.includes("webrtc"), `the ${role}'s moves: ${moves}`);
+      }
     });
   }
 });
+
+/** The last device's and dashboard's sessions, once they are over. */
+async function endedSessions(gateway: GatewayProcess): Promise<Json[]> {
+  for (;;) {
+    const sessions = await operator.sessions(gateway, { limit: "2" });
+    if (sessions.every(({ endedAt }) => endedAt !== null)) return sessions;
+    await pause(20);
+  }
+}
+
+/** Where a session's state went, in order. */
+async function movesOf(gateway: GatewayProcess, session: string): Promise<unknown[]> {
+  const { events } = await operator.get(gateway, `/v1/sessions/${session}/events`) as {
+    events: { kind: string; detail: Json }[];
+  };
+  return events.filter(({ kind }) => kind === "moved").map(({ detail }) => detail["to"]);
+}
 
 const SOAK = Deno.env.get("TIDEGATE_SOAK") === "1";
 const PEERS = SOAK ? 50 : 8;
