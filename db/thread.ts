@@ -11,8 +11,8 @@ export type WorkerRole = "storage" | "reader";
 /** First message of a thread: it listens, so what is sent from now on is not lost. */
 export const READY = "ready";
 
-/** How long a thread may take to start, in milliseconds; it takes some tens. */
-const START_WITHIN_MS = 20_000;
+/** How long a thread may take to start, in milliseconds; it takes some tens, and a machine may be busy. */
+const START_WITHIN_MS = 60_000;
 
 /** A thread that is starting or runs. It may be started before anybody has something for it to do. */
 export class DatabaseThread {
