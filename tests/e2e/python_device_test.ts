@@ -15,7 +15,7 @@ async function stream(gateway: GatewayProcess, token: string, breaks: number) {
   await needPythonWebsockets();
   const url = `${gateway.url.replace(/^http/, "ws")}/v1/device`;
   const args = ["--url", url, "--token", token, "--samples", `${SAMPLES}`, "--breaks", `${breaks}`];
-  const { code, stdout, stderr } = await python([DEVICE, ...args, "--timeout", "40"]);
+  const { code, stdout, stderr } = await python([DEVICE, ...args, "--timeout", "180"]);
   assertEquals(code, 0, `${stdout}${stderr}`);
   return JSON.parse(stdout) as {
     acked: number;
@@ -62,7 +62,7 @@ eachForm(({ test, alone }) => {
     const dashboard = await DashboardPeer.connect(gateway, gateway.token);
     const accepted = await dashboard.write(`${name}/target`, { degrees: 21 });
     assertEquals(accepted.status, "accepted");
-    const command = dashboard.write(`${name}/command`, "blink", { timeoutMs: 30_000 });
+    const command = dashboard.write(`${name}/command`, "blink", { timeoutMs: 180_000 });
     const second = await stream(gateway, token, 0);
     assertEquals([second.targets, second.commands], [[{ degrees: 21 }], ["blink"]]);
     const answer = await command;

