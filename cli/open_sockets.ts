@@ -8,8 +8,8 @@
 /** The part of the standard's WebSocket client that this needs. */
 export type WebSocketClass = new (url: string, protocols: string[]) => WebSocket;
 
-/** A gateway that answers at all answers a close within this, in milliseconds. */
-const CLOSE_WITHIN_MS = 1_000;
+/** A gateway that answers at all answers a close within this, in milliseconds, on a busy machine too. */
+const CLOSE_WITHIN_MS = 4_000;
 
 /** Sockets that are not closed yet. */
 export class OpenSockets {

@@ -73,8 +73,9 @@ function numberOf(text: string, flag: string, max: number, whole: boolean): numb
   throw new UserError(`${flag}: expected ${kind} to ${max}, got ${JSON.stringify(text)}`);
 }
 
-function durationOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
+/** Milliseconds to send for; without end where nothing is said. */
+function durationOf(text: string | undefined): number {
+  if (text === undefined) return Infinity;
   const duration = parseDuration(text);
   if (!duration) {
     throw new UserError(`--duration: expected a duration such as 30s, got ${JSON.stringify(text)}`);
@@ -175,7 +176,7 @@ async function sendUntil(
   fleet: Fleet,
   load: Load,
   stopped: StopSignal,
-  durationMs: number | undefined,
+  durationMs: number,
 ): Promise<void> {
   const startedAt = performance.now();
   const over = Promise.withResolvers<void>();
@@ -183,8 +184,10 @@ async function sendUntil(
   let before = fleet.counts;
   const timer = setInterval(() => {
     const now = performance.now();
-    if (durationMs !== undefined && now - startedAt >= durationMs) return over.resolve();
-    fleet.tick((now - startedAt) / 1_000);
+    // The last look may come late: what was due by the end belongs to the run, what came due later does not.
+    const elapsedMs = Math.min(now - startedAt, durationMs);
+    fleet.tick(elapsedMs / 1_000);
+    if (elapsedMs === durationMs) return over.resolve();
     if (now - shownAt < PROGRESS_EVERY_MS) return;
     const counts = fleet.counts;
     context.io.status(progress(counts, before, (now - shownAt) / 1_000, now - startedAt, load));

@@ -11,6 +11,9 @@ import { type PayloadMaker, payloadMaker, type Shape } from "./payload.ts";
 /** What the fleet needs of a device. */
 export type FleetDevice = Pick<Device, "channel" | "close" | "opened" | "stats" | "status">;
 
+/** How long events that were sent may take to be confirmed, in milliseconds: they are what the run is judged by. */
+const DRAIN_MS = 10_000;
+
 /** What every device of the fleet sends. */
 export interface Load {
   rateHz: number;
@@ -103,8 +106,8 @@ export class Fleet {
     };
   }
 
-  /** Waits for what is unconfirmed, for a moment, and closes all devices. */
+  /** Waits for what is unconfirmed, for some seconds, and closes all devices. */
   async close(): Promise<void> {
-    await Promise.all(this.#members.map(({ device }) => device.close()));
+    await Promise.all(this.#members.map(({ device }) => device.close({ drainMs: DRAIN_MS })));
   }
 }
