@@ -14,7 +14,7 @@ const dash = connectDashboard({ url, token, client: "example-command/1" });
 try {
   const target = await dash.write(`${device}/target`, 23.5);
   console.log("target", target.status);
-  const answer = await dash.write(`${device}/identify`, "operator", { timeoutMs: 2_000 });
+  const answer = await dash.write(`${device}/identify`, "operator", { timeoutMs: 20_000 });
   console.log("identify", answer.status, answer.value ?? answer.message);
 } catch (error) {
   if (!(error instanceof RefusedError)) throw error;
