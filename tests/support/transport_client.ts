@@ -18,10 +18,12 @@ export const RUNTIMES: Record<"deno" | "bun", [string, ...string[]]> = {
 /** A running server program. */
 export class ServerProcess implements AsyncDisposable {
   #seen = 0;
-  readonly #lines: ReadableStreamDefaultReader<string>;
+  readonly #output: ReadableStreamDefaultReader<string>;
+  /** What was read and is not part of a line that was returned. */
+  #printed = "";
 
   private constructor(readonly child: Deno.ChildProcess, readonly client?: Deno.HttpClient) {
-    this.#lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    this.#output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   }
 
   port = 0;
@@ -47,9 +49,15 @@ export class ServerProcess implements AsyncDisposable {
 
   /** The next line it prints. */
   async line(): Promise<string> {
-    const { value, done } = await this.#lines.read();
-    if (done) throw new Error("the server ended without a word");
-    return value.trim();
+    let end = this.#printed.indexOf("\n");
+    for (; end < 0; end = this.#printed.indexOf("\n")) {
+      const { value, done } = await this.#output.read();
+      if (done) throw new Error(`the server ended without another line; it said: ${this.#printed}`);
+      this.#printed += value;
+    }
+    const line = this.#printed.slice(0, end);
+    this.#printed = this.#printed.slice(end + 1);
+    return line;
   }
 
   /** A URL on it. */
@@ -113,7 +121,7 @@ export class ServerProcess implements AsyncDisposable {
       // it has ended by itself
     }
     await this.child.stdin.abort().catch(() => {});
-    await this.#lines.cancel();
+    await this.#output.cancel();
     await this.child.status;
     this.client?.close();
   }
