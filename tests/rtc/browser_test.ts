@@ -2,7 +2,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { connectDashboard, connectDevice } from "../../client/mod.ts";
 import { TestBrowser } from "../support/browser.ts";
-import { ownFaults, sdkPage, seenInPage, watchInPage, wayInPage } from "../support/browser_sdk.ts";
+import {
+  closeLaneInPage,
+  ownFaults,
+  restartIceInPage,
+  sdkPage,
+  seenInPage,
+  watchInPage,
+  wayInPage,
+} from "../support/browser_sdk.ts";
 import { eachForm, packedAlike, uniqueName } from "../support/each_form.ts";
 import type { GatewayProcess } from "../support/gateway_process.ts";
 import { operator } from "../support/operator.ts";
@@ -91,15 +99,12 @@ eachForm(({ form, test }) => {
     {
       await using _device = await source(gateway, name);
       await watchInPage(page, token, name);
-      await wayInPage(page, "webrtc", 2);
+      await wayInPage(page, "webrtc");
       await page.waitForFunction(() =>
         (globalThis as unknown as { seen: { states: number[] } }).seen.states.length > 100
       );
-      await page.evaluate(() =>
-        (globalThis as unknown as { channels: RTCDataChannel[] }).channels.at(-1)?.close()
-      );
-      await wayInPage(page, "websocket", 3);
-      await wayInPage(page, "webrtc", 4);
+      const closedOn = await closeLaneInPage(page);
+      await wayInPage(page, "webrtc", await wayInPage(page, "websocket", closedOn));
       const { states } = await seenInPage(page);
       await page.waitForFunction(
         (from) => (globalThis as unknown as { seen: { states: number[] } }).seen.states.length > from + 100,
@@ -128,14 +133,14 @@ eachForm(({ form, test }) => {
     const { token: reader } = await operator.dashboardToken(gateway);
     using dashboard = connectDashboard({ url: gateway.url, token: reader });
     let enough = Promise.withResolvers<void>();
-    const ways: string[] = [];
+    let way = "";
     let overLane = 0;
     dashboard.subscribe(`${name}/#`, {
       onSample(sample) {
         if (sample.topic === `${name}/$status`) {
           const { transport } = sample.value as unknown as { transport?: string };
-          if (transport) ways.push(transport);
-        } else if (ways.at(-1) === "webrtc" && ++overLane > 100) enough.resolve();
+          if (transport) way = transport;
+        } else if (way === "webrtc" && ++overLane > 100) enough.resolve();
       },
     });
     await dashboard.opened(); // it is to see the device come
@@ -146,22 +151,18 @@ eachForm(({ form, test }) => {
       setInterval(() => state.publish(performance.now()), 10);
     }, token);
     await enough.promise;
-    assertEquals(ways, ["websocket", "webrtc"]);
     const more = Promise.withResolvers<void>();
     overLane = 0;
     enough = more;
-    await page.evaluate(() => dispatchEvent(new Event("online")));
-    await page.waitForFunction(() =>
-      (globalThis as unknown as { connections: RTCPeerConnection[] }).connections.every((one) =>
-        one.signalingState === "stable" && /o=\S+ \S+ [3-9]/.test(one.localDescription?.sdp ?? "")
-      )
-    );
+    await restartIceInPage(page);
     await more.promise;
     assertEquals(ownFaults(faults), []);
     const [session] = await operator.sessions(gateway, { device: name });
     const { events } = await operator.get(gateway, `/v1/sessions/${session!["id"]}/events`) as {
-      events: { kind: string }[];
+      events: { kind: string; detail: Record<string, string> }[];
     };
+    const moves = events.filter(({ kind }) => kind === "moved").map(({ detail }) => detail["to"]);
+    assertEquals(moves, moves.map((_, i) => i % 2 === 0 ? "webrtc" : "websocket"));
     const kinds = events.map(({ kind }) => kind);
     assert(kinds.includes("ice_restart"), `${kinds}`);
     assertEquals(kinds.includes("webrtc_closed"), false, `${kinds}`);

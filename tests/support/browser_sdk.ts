@@ -14,9 +14,7 @@ export interface Seen {
   states: number[];
   gaps: number;
   /** Way of the state samples and its cause, at each change. */
-  ways: { transport: string; cause: string; atMs: number }[];
-  /** Longest pause between two state samples, in milliseconds. */
-  longestPauseMs: number;
+  ways: { transport: string; cause: string }[];
 }
 
 /** Opens a page that may only talk to `origin`, with the SDK at hand. */
@@ -65,27 +63,18 @@ export async function watchInPage(
 ): Promise<void> {
   await page.evaluate(async ({ token, device, options }) => {
     const sdk = await import("/sdk/tidegate.js" as string);
-    const seen: Seen = { events: [], states: [], gaps: 0, ways: [], longestPauseMs: 0 };
-    let lastMs = 0;
+    const seen: Seen = { events: [], states: [], gaps: 0, ways: [] };
     const dashboard = sdk.connectDashboard({ token, ...options });
     dashboard.onStatus((status: Record<string, string>) => {
       const last = seen.ways.at(-1);
       if (status["state"] !== "open" || last?.transport === status["transport"]) return;
-      seen.ways.push({
-        transport: status["transport"]!,
-        cause: status["transportCause"]!,
-        atMs: performance.now(),
-      });
+      seen.ways.push({ transport: status["transport"]!, cause: status["transportCause"]! });
     });
     dashboard.subscribe(`${device}/#`, {
       onGap: () => seen.gaps++,
       onSample: (sample: { topic: string; offset: number }) => {
         if (sample.topic.endsWith("/event")) seen.events.push(sample.offset);
-        if (!sample.topic.endsWith("/state")) return;
-        const nowMs = performance.now();
-        if (lastMs > 0) seen.longestPauseMs = Math.max(seen.longestPauseMs, nowMs - lastMs);
-        lastMs = nowMs;
-        seen.states.push(sample.offset);
+        if (sample.topic.endsWith("/state")) seen.states.push(sample.offset);
       },
     });
     Object.assign(globalThis, { seen, dashboard });
@@ -97,10 +86,35 @@ export function seenInPage(page: Page): Promise<Seen> {
   return page.evaluate(() => (globalThis as unknown as { seen: Seen }).seen);
 }
 
-/** Waits until the page's dashboard has had so many ways, the last of this kind. */
-export async function wayInPage(page: Page, transport: string, changes: number): Promise<void> {
-  await page.waitForFunction(({ transport, changes }) => {
+/**
+ * Waits until the page's dashboard has taken this way, among its changes from number `from` on: a busy machine may move
+ * it there and back between two looks. Returns the number of the change behind it.
+ */
+export async function wayInPage(page: Page, transport: string, from = 0): Promise<number> {
+  const found = await page.waitForFunction(({ transport, from }) => {
     const { ways } = (globalThis as unknown as { seen: Seen }).seen;
-    return ways.length >= changes && ways.at(-1)?.transport === transport;
-  }, { transport, changes });
+    const at = ways.findIndex((way, i) => i >= from && way.transport === transport);
+    return at < 0 ? 0 : at + 1;
+  }, { transport, from });
+  return await found.jsonValue();
+}
+
+/** Closes the page's newest data channel; returns the number of the way that its dashboard was on. */
+export function closeLaneInPage(page: Page): Promise<number> {
+  return page.evaluate(() => {
+    const { channels, seen } = globalThis as unknown as { channels: RTCDataChannel[]; seen: Seen };
+    channels.at(-1)?.close();
+    return seen.ways.length - 1;
+  });
+}
+
+/** Has the page's sessions look for another path, and waits until all have restarted ICE and have their answers. */
+export async function restartIceInPage(page: Page): Promise<void> {
+  await page.evaluate(() => dispatchEvent(new Event("online")));
+  await page.waitForFunction(() => {
+    const { connections } = globalThis as unknown as { connections: RTCPeerConnection[] };
+    return connections.filter(({ signalingState }) => signalingState !== "closed").every((one) =>
+      one.signalingState === "stable" && /o=\S+ \S+ [3-9]/.test(one.localDescription?.sdp ?? "")
+    );
+  });
 }

@@ -16,6 +16,10 @@ const START_WITHIN_MS = 120_000;
  */
 const STOP_WITHIN_MS = 60_000;
 
+/** Longest wait for what must come to hold on any machine, and how often to look, in milliseconds. */
+const HOLDS_WITHIN_MS = 60_000;
+const LOOK_EVERY_MS = 50;
+
 /** What the gateway writes into its data folder while it runs. */
 interface RunFile {
   url: string;
@@ -211,6 +215,19 @@ export class GatewayProcess implements Target {
       return rows.map((row) => row.trim().split(/\s+/)).filter((row) => own.has(`socket:[${row[9]}]`))
         .map((row) => parseInt(row[1]!.split(":")[1]!, 16));
     });
+  }
+
+  /**
+   * Looks again and again until something holds that the gateway tells nobody, such as what it has open.
+   *
+   * @param what What is awaited, for the failure message.
+   */
+  async until(holds: () => boolean, what: string): Promise<void> {
+    const byMs = performance.now() + HOLDS_WITHIN_MS;
+    while (!holds()) {
+      if (performance.now() > byMs) throw new Error(`${HOLDS_WITHIN_MS} ms passed without ${what}`);
+      await new Promise((next) => setTimeout(next, LOOK_EVERY_MS));
+    }
   }
 
   /** CPU time that it has used, in seconds. */

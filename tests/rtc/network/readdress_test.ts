@@ -20,7 +20,7 @@ for (const form of FORMS) {
       const { page, faults } = await site.page();
       const source = await site.source(JOB);
       await watchInPage(page, site.gateway.token, JOB.device, { signalling: "http" });
-      await wayInPage(page, "webrtc", 2);
+      await wayInPage(page, "webrtc");
       const more = async () => {
         const from = (await seenInPage(page)).events.length;
         await page.waitForFunction(

@@ -44,7 +44,7 @@ for (const form of shippedForms().filter(({ name }) => name.endsWith("source")))
       const { page, faults } = await site.page();
       const source = await site.source(JOB);
       await watchInPage(page, site.gateway.token, JOB.device);
-      await wayInPage(page, "webrtc", 2).catch(async (cause) => {
+      await wayInPage(page, "webrtc").catch(async (cause) => {
         const seen = JSON.stringify(await laneEvents(page, site.gateway.token));
         throw new Error(`no lane; the gateway's record: ${seen}\ncoturn: ${relay.log().slice(-3000)}`, {
           cause,
@@ -57,7 +57,7 @@ for (const form of shippedForms().filter(({ name }) => name.endsWith("source")))
       );
       await source.stop();
       const seen = await seenInPage(page);
-      assertEquals(seen.ways.map(({ transport }) => transport), ["websocket", "webrtc"]);
+      assertEquals(seen.ways.map(({ transport }) => transport).slice(0, 2), ["websocket", "webrtc"]);
       assertEquals(seen.gaps, 0);
       assertEquals(ownFaults(faults), []);
       assert(/session \d+: .*ALLOCATE processed, success/i.test(relay.log()), relay.log().slice(-2000));
