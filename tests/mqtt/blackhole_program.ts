@@ -79,7 +79,7 @@ while (Date.now() - startMs < blackholeMs) {
 await nft("delete table inet blackhole\n");
 await sendAll(401, 600);
 for (const { level } of sides) {
-  await sub.until((line) => line === `tidegate/${level}/dev/event 600`, 40_000);
+  await sub.until((line) => line === `tidegate/${level}/dev/event 600`);
 }
 for (const { form, level } of sides) {
   const numbers = numbersIn(

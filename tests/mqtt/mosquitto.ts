@@ -3,10 +3,8 @@
  *
  * @module
  */
+import { DEADLINE_MS } from "../support/peer.ts";
 import { freePort } from "./free_port.ts";
-
-/** How long a test waits for what must happen, in milliseconds. */
-const DEADLINE_MS = 15_000;
 
 /** Connects as a user. */
 export interface MosquittoLogin {

@@ -5,6 +5,7 @@
  */
 import type { GatewayProcess } from "../support/gateway_process.ts";
 import { request } from "../support/operator.ts";
+import { DEADLINE_MS } from "../support/peer.ts";
 
 /** Waits until `/readyz` says this. */
 export async function notReady(gateway: GatewayProcess, pattern: string, withinMs?: number): Promise<void> {
@@ -29,7 +30,7 @@ async function poll(
   path: string,
   wanted: (status: number, text: string) => boolean,
   what: string,
-  withinMs = 10_000,
+  withinMs = DEADLINE_MS,
 ): Promise<void> {
   const until = Date.now() + withinMs;
   let last = "";

@@ -5,8 +5,9 @@
  */
 import { Buffer } from "node:buffer";
 import { connectAsync, type MqttClient } from "mqtt";
-import { type Caught, DEADLINE_MS } from "./host.ts";
+import { DEADLINE_MS } from "../../support/peer.ts";
 import { decoded, encoded, type PayloadToEncode } from "./codec.ts";
+import type { Caught } from "./host.ts";
 
 /** Who the node is. */
 export interface ForeignLogin {

@@ -5,6 +5,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { DEADLINE_MS } from "../../support/peer.ts";
 
 /** A metric as the decoder found it. */
 export interface CaughtMetric {
@@ -38,9 +39,6 @@ export interface Caught {
   /** When it was caught, in milliseconds since 1970. */
   caughtMs: number;
 }
-
-/** How long a test waits for what must happen, in milliseconds. */
-export const DEADLINE_MS = 15_000;
 
 const SCRIPT = new URL("./host.py", import.meta.url).pathname;
 
