@@ -39,9 +39,12 @@ const inByte = (seq: number | undefined) =>
   seq !== undefined && Number.isInteger(seq) && seq >= 0 && seq <= 255;
 const hasSeq = (verb: string) => every([verb], ({ seq }) => inByte(seq));
 
-/** Milliseconds of now, not seconds or microseconds, nor local time. */
+/** Every story is played behind this. */
+const LOADED_MS = Date.now();
+
+/** Milliseconds of the story's time, not seconds or microseconds, nor local time; the gateway's clock may be a little off. */
 const isNow = (ms: number | undefined, caughtMs: number) =>
-  ms !== undefined && Math.abs(caughtMs - ms) < 60_000;
+  ms !== undefined && ms > LOADED_MS - 60_000 && ms < caughtMs + 60_000;
 const timed = (verb: string) => every([verb], ({ timestamp, caughtMs }) => isNow(timestamp, caughtMs));
 const onTopic = (verb: string) => every([verb], ({ topic }) => topic === prefix(verb));
 const onDeviceTopic = (verb: string) =>
