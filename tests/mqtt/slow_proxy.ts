@@ -1,5 +1,5 @@
 /**
- * A way to a broker on which its answers take their time.
+ * A way to a broker on which its answers take their time, or do not come until they are let through.
  *
  * @module
  */
@@ -10,12 +10,24 @@ export class SlowProxy implements AsyncDisposable {
   readonly #listener: Deno.TcpListener;
   readonly #done: Promise<void>;
   readonly #open = new Set<Deno.Conn>();
+  #gate = Promise.withResolvers<void>();
 
   /** @param delayMs By how much the broker's answers come later. */
   constructor(readonly target: number, readonly delayMs: number) {
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.port = this.#listener.addr.port;
+    this.#gate.resolve();
     this.#done = this.#accept();
+  }
+
+  /** No answer gets through until {@link release}. */
+  hold(): void {
+    this.#gate = Promise.withResolvers();
+  }
+
+  /** Lets the answers through that were held, and those that come. */
+  release(): void {
+    this.#gate.resolve();
   }
 
   async #accept(): Promise<void> {
@@ -25,7 +37,8 @@ export class SlowProxy implements AsyncDisposable {
       client.readable.pipeTo(broker.writable).catch(() => {});
       const { delayMs } = this;
       const late = new TransformStream<{ bytes: Uint8Array; due: number }, Uint8Array>({
-        async transform({ bytes, due }, to) {
+        transform: async ({ bytes, due }, to) => {
+          await this.#gate.promise;
           await new Promise((go) => setTimeout(go, Math.max(0, due - performance.now())));
           to.enqueue(bytes);
         },
