@@ -5,7 +5,7 @@
  */
 import { cpuSeconds } from "../../bench/proc.ts";
 import type { Form } from "./forms.ts";
-import type { Target } from "./peer.ts";
+import { DEADLINE_MS, type Target } from "./peer.ts";
 
 /** Deadline for the gateway to listen; a first start of an executable reads 100 MB from a cold disk. */
 const START_WITHIN_MS = 120_000;
@@ -179,17 +179,28 @@ export class GatewayProcess implements Target {
     return this.#child.pid;
   }
 
-  /** All that it printed so far. */
+  /** The last that it printed, as far as it is here. */
   diagnosis(): string {
     return this.#output.text.slice(-4000);
   }
 
-  /** Waits until it has printed something of this form, and returns that. */
+  /**
+   * Waits until it has printed something of this form, and returns that. What it prints comes by a way of its own: it
+   * may be here later than an answer that was given after it.
+   */
   async says(pattern: RegExp): Promise<string> {
+    const found = await withDeadline(this.#saying(pattern), DEADLINE_MS);
+    if (found !== undefined) return found;
+    throw new Error(`${DEADLINE_MS} ms passed without it saying ${pattern}:\n${this.diagnosis()}`);
+  }
+
+  async #saying(pattern: RegExp): Promise<string> {
     for (;;) {
+      const ended = !this.#running;
+      if (ended) await this.#output.done;
       const found = pattern.exec(this.#output.text)?.[0];
       if (found !== undefined) return found;
-      if (!this.#running) throw new Error(`it ended without saying ${pattern}:\n${this.diagnosis()}`);
+      if (ended) throw new Error(`it ended without saying ${pattern}:\n${this.diagnosis()}`);
       await Promise.race([this.#output.changed(), this.#child.status]);
     }
   }
