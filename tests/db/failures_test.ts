@@ -7,6 +7,7 @@ import { Folder, MODES, replayed, sample, T0, topic } from "./support.ts";
 /** Makes every commit of samples fail as a full disk would, until `mend`. */
 function fillDisk(dir: string): { mend(): void } {
   const raw = new DatabaseSync(`${dir}/tidegate.db`);
+  raw.exec("PRAGMA busy_timeout = 60000"); // the store writes from a thread of its own
   raw.exec(`CREATE TRIGGER full BEFORE INSERT ON chunks
     BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END`);
   return {
