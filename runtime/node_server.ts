@@ -60,6 +60,8 @@ class NodeServer implements RunningServer {
   /** Subprotocols by the request that offered them. */
   readonly #protocols = new WeakMap<IncomingMessage, string>();
   readonly #sweep: ReturnType<typeof setInterval>;
+  readonly #sweepEveryMs: number;
+  #sweptMs: number;
   #stopping = false;
 
   constructor(options: ServeOptions) {
@@ -93,8 +95,9 @@ class NodeServer implements RunningServer {
         this.#protocols.get(message) ?? false,
     };
     this.#webSockets = new WebSocketServer(forWebSockets); // its types do not know closeTimeout
-    const idleMs = options.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
-    this.#sweep = setInterval(() => this.#endSilent(), idleMs / 2);
+    this.#sweepEveryMs = (options.idleTimeoutMs ?? IDLE_TIMEOUT_MS) / 2;
+    this.#sweptMs = performance.now();
+    this.#sweep = setInterval(() => this.#endSilent(), this.#sweepEveryMs);
   }
 
   get hostname(): string {
@@ -192,11 +195,17 @@ class NodeServer implements RunningServer {
     await respond(response, outgoing);
   }
 
-  /** Asks those from whom nothing came for half of the time, and cuts those who did not answer. */
+  /**
+   * Asks those from whom nothing came for half of the time, and cuts those who did not answer. None is cut when this
+   * thread stood still meanwhile: an answer may be there and not be read yet.
+   */
   #endSilent(): void {
+    const now = performance.now();
+    const stoodStill = now - this.#sweptMs >= 2 * this.#sweepEveryMs;
+    this.#sweptMs = now;
     for (const [socket, state] of this.#live) {
       if (socket.bytesRead !== state.readBytes) state.asked = false;
-      else if (state.asked) socket.destroy();
+      else if (state.asked && !stoodStill) socket.destroy();
       else {
         state.asked = true;
         if (state.webSocket.readyState === WebSocket.OPEN) state.webSocket.ping();

@@ -27,20 +27,25 @@ export interface LivenessOptions {
 export class Liveness {
   #watched = new Map<Watched, number>();
   #timer: ReturnType<typeof setInterval> | undefined;
+  /** When the timer is to sweep next; undefined while there is none. */
+  #dueMs: number | undefined;
+  readonly #everyMs: number;
   readonly nowMs: () => number;
 
   constructor(readonly options: LivenessOptions) {
     this.nowMs = options.nowMs ?? (() => performance.now());
+    this.#everyMs = Math.max(100, options.pingIntervalMs / 4);
   }
 
   /** Starts the sweep, a few times per ping interval. */
   start(): void {
-    this.#timer ??= setInterval(() => this.sweep(), Math.max(100, this.options.pingIntervalMs / 4));
+    this.#dueMs ??= this.nowMs() + this.#everyMs;
+    this.#timer ??= setInterval(() => this.sweep(), this.#everyMs);
   }
 
   stop(): void {
     clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#timer = this.#dueMs = undefined;
   }
 
   /** Watches a peer until `remove`. */
@@ -56,7 +61,9 @@ export class Liveness {
   /** Pings the silent and reports the dead. */
   sweep(): void {
     const now = this.nowMs();
+    const lostMs = this.#standstillMs(now);
     for (const [peer, askedMs] of this.#watched) {
+      if (lostMs > 0) peer.heardMs = Math.min(now, peer.heardMs + lostMs);
       if (now - peer.heardMs >= this.options.idleTimeoutMs) {
         this.#watched.delete(peer);
         peer.dead();
@@ -65,5 +72,16 @@ export class Liveness {
         peer.ping();
       }
     }
+  }
+
+  /**
+   * For how long this thread did not run when it should have swept: what peers said meanwhile is not read yet, so that
+   * it counts for nobody's silence.
+   */
+  #standstillMs(now: number): number {
+    if (this.#dueMs === undefined) return 0;
+    const lateMs = now - this.#dueMs;
+    this.#dueMs = now + this.#everyMs;
+    return lateMs >= this.#everyMs ? lateMs : 0;
   }
 }

@@ -158,19 +158,56 @@ Deno.test("a peer that does not read is cut after the time for closing, and what
   assertEquals(transport.bufferedBytes, 0);
 });
 
+/** A server that looks for silent peers when the test says so, and not by itself. */
+async function benchWithSweep(): Promise<{ t: Bench; sweep: () => void }> {
+  const { setInterval } = globalThis;
+  const sweeps: (() => void)[] = [];
+  globalThis.setInterval = ((sweep: () => void) => sweeps.push(sweep)) as typeof setInterval;
+  const starting = bench();
+  globalThis.setInterval = setInterval;
+  assertEquals(sweeps.length, 1);
+  return { t: await starting, sweep: sweeps[0]! };
+}
+
 Deno.test("a peer that answers no ping is cut, one that answers stays", async () => {
-  await using t = await bench({ idleTimeoutMs: 200 });
-  const other = await bench({ idleTimeoutMs: 200 });
+  const { t: server, sweep } = await benchWithSweep();
+  await using t = server;
+  const { connection: silent } = await rawHandshake(t.server.port, "/");
+  using _silent = silent;
+  const { connection: answering } = await rawHandshake(t.server.port, "/");
+  using _answering = answering;
+  sweep(); // both have just been heard
+  sweep();
+  const ping = new Uint8Array([0x89, 0]);
+  assertEquals([await take(silent, 2), await take(answering, 2)], [ping, ping]);
+  await answering.write(masked(0x8a, ""));
+  await exchange(t.server.port, LAST); // what was sent before it has been read
+  sweep();
+  assertEquals((await t.closed).code, 1006);
+  await answering.write(masked(0x81, "here"));
+  assertEquals((await take(answering, 6)).slice(2), new TextEncoder().encode("here"));
+});
+
+Deno.test("no peer is cut by a look that comes late: its answer may be there", async () => {
+  const { t: server, sweep } = await benchWithSweep();
+  await using t = server;
   const { connection } = await rawHandshake(t.server.port, "/");
   using _ = connection;
-  const answering = new WebSocket(`ws://127.0.0.1:${other.server.port}/`); // answers by itself
-  await new Promise((resolve) => answering.onopen = resolve);
+  const { performance } = globalThis;
+  let lateMs = 0;
+  const late = { now: () => performance.now() + lateMs } as Performance;
+  Object.defineProperty(globalThis, "performance", { configurable: true, value: late });
+  try {
+    sweep();
+    sweep();
+    lateMs = 3_600_000;
+    sweep();
+    assert((await t.transport).open);
+    sweep();
+  } finally {
+    Object.defineProperty(globalThis, "performance", { configurable: true, value: performance });
+  }
   assertEquals((await t.closed).code, 1006);
-  assert((await other.transport).open);
-  const over = new Promise((resolve) => answering.onclose = resolve);
-  answering.close();
-  await over;
-  await other[Symbol.asyncDispose]();
 });
 
 /** Sends the text of requests over one connection and returns all that comes back until it ends. */
