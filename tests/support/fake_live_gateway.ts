@@ -24,6 +24,8 @@ export interface FakeTopic {
   at(timeUs: number): Uint8Array;
   /** Samples a second; 0 for a topic that says its value once. */
   hz: number;
+  /** It has a past, and nothing new. */
+  over?: boolean;
 }
 
 /** What the stand-in does. */
@@ -42,6 +44,7 @@ const TICK_MS = 100;
 export class FakeLiveGateway implements AsyncDisposable {
   /** What dashboards sent. */
   readonly heard: DashboardMessage[] = [];
+  #heardMore = Promise.withResolvers<void>();
   readonly #options: FakeGatewayOptions;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #sockets = new Map<WebSocket, number>();
@@ -96,6 +99,17 @@ export class FakeLiveGateway implements AsyncDisposable {
     await this.#server.shutdown();
   }
 
+  /** Waits until dashboards have sent so many messages of a type, and returns all of those. */
+  async hears<T extends DashboardMessage["type"]>(type: T, count: number) {
+    for (;;) {
+      const heard = this.heard.filter((one): one is Extract<DashboardMessage, { type: T }> =>
+        one.type === type
+      );
+      if (heard.length >= count) return heard;
+      await this.#heardMore.promise;
+    }
+  }
+
   #upgrade(request: Request): Response {
     const { socket, response } = Deno.upgradeWebSocket(request, { protocol: SUBPROTOCOL });
     socket.binaryType = "arraybuffer";
@@ -106,6 +120,8 @@ export class FakeLiveGateway implements AsyncDisposable {
 
   #message(socket: WebSocket, message: DashboardMessage): void {
     this.heard.push(message);
+    this.#heardMore.resolve();
+    this.#heardMore = Promise.withResolvers();
     const say = (answer: unknown) => socket.send(JSON.stringify(answer));
     switch (message.type) {
       case "hello":
@@ -162,7 +178,7 @@ export class FakeLiveGateway implements AsyncDisposable {
     const nowUs = Date.now() * 1000;
     const tick = Math.floor(nowUs / (TICK_MS * 1000));
     this.#options.topics.forEach((topic, channel) => {
-      const every = topic.hz === 0 ? 0 : Math.max(1, Math.round(1000 / TICK_MS / topic.hz));
+      const every = topic.hz === 0 || topic.over ? 0 : Math.max(1, Math.round(1000 / TICK_MS / topic.hz));
       if (every === 0 || tick % every !== 0) return;
       writer.add(channel, ++this.#offsets[channel]!, nowUs, topic.at(nowUs));
     });

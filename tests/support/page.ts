@@ -23,6 +23,11 @@ export async function grown(page: Page, count: "frames" | "received", more: numb
   );
 }
 
+/** Waits until all that is on screen has had its turn to be drawn: a frame without the time for all draws one at least. */
+export async function allDrawn(page: Page): Promise<void> {
+  await grown(page, "frames", (await counts(page)).onScreen + 1);
+}
+
 /** Waits until the page shows another number for the topic than it does now. */
 export async function numberChanged(page: Page, topic: string): Promise<void> {
   const selector = `[data-topic="${topic}"] .number`;
@@ -41,13 +46,13 @@ export async function someNumberChanged(page: Page): Promise<void> {
   );
 }
 
-/** Pixels of a topic's chart that something was drawn on. */
-export function inkedPixels(page: Page, topic: string): Promise<number> {
-  return page.evaluate((name) => {
+/** Waits until something was drawn on more than so many pixels of a topic's chart. */
+export async function inked(page: Page, topic: string, pixels: number): Promise<void> {
+  await page.waitForFunction(([name, least]) => {
     const canvas = document.querySelector<HTMLCanvasElement>(`[data-topic="${name}"] canvas`);
     const data = canvas?.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
     let inked = 0;
     for (let i = 3; i < data.length; i += 4) if (data[i]! > 0) inked++;
-    return inked;
-  }, topic);
+    return inked > least;
+  }, [topic, pixels] as const);
 }

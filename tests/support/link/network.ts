@@ -57,7 +57,7 @@ const PROGRAM = new URL("./link.py", import.meta.url).pathname;
 const DEVICE = "link0";
 
 /** A network that is not ended by its test ends itself after this long, in seconds. */
-const LIFETIME_S = 120;
+const LIFETIME_S = 600;
 
 /** Why no network can be made here; undefined when it can. */
 export async function networkProblem(): Promise<string | undefined> {
