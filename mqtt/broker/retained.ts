@@ -15,7 +15,7 @@ import type { TopicTree } from "../topics.ts";
 interface Retained {
   cmd: "publish";
   topic: string;
-  payload: Buffer;
+  readonly payload: Buffer;
   qos: 0;
   retain: true;
 }
@@ -30,8 +30,17 @@ export function* retainedMessages(
   for (const topic of hub.topics()) {
     const sample = newestState(topic);
     if (!sample || !patterns.some((pattern) => matches(pattern, topic.name))) continue;
-    const payload = outgoing("text", sample);
-    yield { cmd: "publish", topic: tree.outward(topic.name), payload, qos: 0, retain: true };
+    yield {
+      cmd: "publish",
+      topic: tree.outward(topic.name),
+      qos: 0,
+      retain: true,
+      // Asked for when its turn has come: the library takes messages ahead, and a value that was published meanwhile
+      // has gone to the subscriber already, which must not be left with an older one.
+      get payload() {
+        return outgoing("text", newestState(topic) ?? sample);
+      },
+    };
   }
 }
 
