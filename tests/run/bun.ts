@@ -20,7 +20,7 @@ const TOOLS = "node_modules/.cache/tidegate-tools";
 export async function linkRuntimes(bun: string): Promise<string> {
   await Deno.mkdir(TOOLS, { recursive: true });
   for (const [name, target] of [["bun", bun], ["deno", Deno.execPath()]] as const) {
-    await Deno.remove(`${TOOLS}/${name}`).catch(() => {});
+    await Deno.remove(`${TOOLS}/${name}`, { recursive: true }).catch(() => {}); // of an earlier run, if any
     await Deno.symlink(target, `${TOOLS}/${name}`);
   }
   return await Deno.realPath(TOOLS);
@@ -28,7 +28,13 @@ export async function linkRuntimes(bun: string): Promise<string> {
 
 /** Where the npm client puts packages that are run without being installed is its own affair: ask it. */
 function fromNpm(): Promise<string | undefined> {
-  return output("npm", ["exec", "--yes", `--package=bun@${BUN_VERSION}`, "--call=command -v bun"]);
+  return output("npm", [
+    "exec",
+    "--yes",
+    "--fetch-retries=5",
+    `--package=bun@${BUN_VERSION}`,
+    "--call=command -v bun",
+  ]);
 }
 
 /**

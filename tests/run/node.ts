@@ -15,7 +15,13 @@ function fromNpm(): Promise<string | undefined> {
   const system = Deno.build.os === "windows" ? "win" : Deno.build.os;
   const architecture = Deno.build.arch === "aarch64" ? "arm64" : "x64";
   const name = `node-${system}-${architecture}`;
-  return output("npm", ["exec", "--yes", `--package=${name}@${NODE_VERSION}`, "--call=command -v node"]);
+  return output("npm", [
+    "exec",
+    "--yes",
+    "--fetch-retries=5",
+    `--package=${name}@${NODE_VERSION}`,
+    "--call=command -v node",
+  ]);
 }
 
 function recent(version: string | undefined): boolean {

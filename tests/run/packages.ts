@@ -111,35 +111,53 @@ async function missingOf(packages: readonly SystemPackage[]): Promise<SystemPack
 /** Installs packages by name; returns the exit code. A text instead says why that is not possible here. */
 export type Installer = ((names: string[]) => Promise<number>) | string;
 
+/** How often the installation is begun: a mirror may be slow, or another program be installing. */
+const ATTEMPTS = 3;
+
+/** Wait before it is begun again, in milliseconds. */
+const TRY_AGAIN_AFTER_MS = 20_000;
+
+/** apt's patience with a mirror that fails, and with another program that is installing, in seconds. */
+const APT_OPTIONS = ["-qq", "-o", "Acquire::Retries=5", "-o", "DPkg::Lock::Timeout=600"];
+
 /** apt-get, where it exists and we are root. */
 async function aptInstaller(): Promise<Installer> {
   if (!(await succeeds("apt-get", ["--version"]))) return "this system has no apt-get";
   if (Deno.uid() !== 0) return "only root may install packages";
   const env = { DEBIAN_FRONTEND: "noninteractive" };
   return async (names) => {
+    // An installation that was cut off, which keeps apt from any other; does nothing where there was none.
+    await run("dpkg", ["--configure", "-a"], { env });
     // A failed update is not the end: the lists that are there may do.
-    await run("apt-get", ["-qq", "update"], { env });
-    return await run("apt-get", ["-qq", "-y", "--no-install-recommends", "install", ...names], { env });
+    await run("apt-get", [...APT_OPTIONS, "update"], { env });
+    const install = ["-y", "--no-install-recommends", "install", ...names];
+    return await run("apt-get", [...APT_OPTIONS, ...install], { env });
   };
 }
 
-/** Installs what is missing where that is possible. */
+/** Installs what is missing where that is possible, in several attempts where it has to be. */
 export async function ensurePackages(
   packages: readonly SystemPackage[] = SYSTEM_PACKAGES,
   installer: () => Promise<Installer> = aptInstaller,
+  pause = () => new Promise<void>((resolve) => setTimeout(resolve, TRY_AGAIN_AFTER_MS)),
 ): Promise<PackageReport> {
   const wanted = await missingOf(packages);
   if (wanted.length === 0) return { installed: [], missing: [], problem: "" };
   const install = await installer();
   if (typeof install === "string") return { installed: [], missing: wanted, problem: install };
-  const names = wanted.map((one) => one.name);
-  console.log(`Installing Debian packages: ${names.join(" ")}`);
-  const code = await install(names);
-  const missing = await missingOf(wanted);
+  let missing = wanted;
+  let code = 0;
+  for (let attempt = 1; attempt <= ATTEMPTS && missing.length > 0; attempt++) {
+    if (attempt > 1) await pause();
+    const names = missing.map((one) => one.name);
+    console.log(`Installing Debian packages: ${names.join(" ")}`);
+    code = await install(names);
+    missing = await missingOf(missing);
+  }
   return {
     installed: wanted.filter((one) => !missing.includes(one)),
     missing,
-    problem: missing.length > 0 ? `apt-get install ended with code ${code}` : "",
+    problem: missing.length > 0 ? `apt-get install ended with code ${code}, ${ATTEMPTS} times` : "",
   };
 }
 
