@@ -105,10 +105,9 @@ export class KeptSession {
     if (this.#phase.at !== "arriving" || this.#phase.client !== client || this.#over) return;
     const flow = this.#flowTo(client);
     this.#phase = { at: "here", client, flow };
-    const awaySinceMs = this.#row.seenAt;
     this.seen();
     flow.lane.online(WINDOW);
-    this.#sendStates(client, awaySinceMs);
+    this.#sendStates(client);
   }
 
   /** This connection of the client is gone. */
@@ -248,11 +247,14 @@ export class KeptSession {
     }
   }
 
-  /** What became of the states meanwhile: their newest values. */
-  #sendStates(client: KeptClient, sinceMs: number): void {
+  /**
+   * What became of the states meanwhile: their newest values, all of them. When its former connection ended for the
+   * client is not known here, and what went out on it since then nobody has.
+   */
+  #sendStates(client: KeptClient): void {
     for (const topic of this.#context.hub.matching(this.#patterns(client.principal, 0))) {
       const sample = newestState(topic);
-      if (sample && sample.timeUs >= sinceMs * 1_000) client.newest(sample);
+      if (sample) client.newest(sample);
     }
   }
 

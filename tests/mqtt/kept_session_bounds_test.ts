@@ -78,6 +78,12 @@ class World {
     for (const revoked of [...this.#revoked.get(token) ?? []]) revoked();
   }
 
+  /** Publishes a state. */
+  state(name: string, text: string): void {
+    const topic = this.hub.define({ name, deliveryClass: "state", encoding: "utf8", writable: false });
+    this.hub.publish(topic, this.nowMs * 1_000, 1, new TextEncoder().encode(text));
+  }
+
   /** Publishes an event of a topic, committed at the end of the turn. */
   event(name: string, text: string): void {
     const topic = this.hub.define({ name, deliveryClass: "event", encoding: "utf8", writable: false });
@@ -89,6 +95,8 @@ class World {
 /** A client that gets packets; `ended` when it was cut. */
 class Client implements KeptClient {
   readonly packets: Buffer[] = [];
+  /** Values of states that it got because it was not here before. */
+  readonly states: string[] = [];
   readonly id = "c";
   #came = Promise.withResolvers<void>();
 
@@ -100,7 +108,9 @@ class Client implements KeptClient {
     this.#came = Promise.withResolvers();
   }
 
-  newest(_sample: BorrowedSample): void {}
+  newest({ bytes, start, end }: BorrowedSample): void {
+    this.states.push(new TextDecoder().decode(bytes.subarray(start, end)));
+  }
 
   end(reason: string): void {
     throw new Error(reason);
@@ -203,6 +213,23 @@ Deno.test("a topic that appears while the client is away is sent whole, one that
   session.arrives(second);
   session.begin(second);
   assertEquals(await second.payloads(3), ["1", "2", "3"]);
+  session.rest();
+});
+
+Deno.test("a client that is back before its former connection was noticed to be gone gets the states sent to that", async () => {
+  const world = new World();
+  const principal = world.principal("a");
+  const session = world.sessions().open(principal, "c")!;
+  const first = new Client(principal);
+  session.arrives(first);
+  session.begin(first);
+  await session.subscribe("tidegate/#", 1);
+  world.state("pump/level", "1");
+  world.nowMs++;
+  const second = new Client(principal);
+  session.arrives(second);
+  session.begin(second);
+  assertEquals([first.states, second.states], [[], ["1"]]);
   session.rest();
 });
 
