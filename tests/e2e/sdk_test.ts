@@ -133,7 +133,7 @@ eachForm(({ form, test }) => {
     const { value, channel, offset } = of("cpu")!;
     assertEquals([value, channel.unit, channel.class, offset], [12.5, "%", "state", 1]);
     assertEquals(of("log")!.value, { started: true });
-    assert(Math.abs(dash.delayMs(of("cpu")!)) < 5_000, `${dash.delayMs(of("cpu")!)} ms`);
+    assert(Math.abs(dash.delayMs(of("cpu")!)) < DEADLINE_MS, `${dash.delayMs(of("cpu")!)} ms`);
     assertEquals(device.name, name);
     await device.close();
     dash.close();

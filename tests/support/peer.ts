@@ -69,6 +69,8 @@ interface Waiter {
 export class Peer<In extends { type: string }, Out extends { type: string }> {
   /** Control messages not yet taken by {@link expect}. */
   readonly inbox: In[] = [];
+  /** Whether it answers when it is asked for a sign of life, as every peer must: a test may take longer than the gateway waits. */
+  answersPings = true;
   /** How the connection ended, once it has. */
   ended: { code: number; reason: string } | undefined;
   readonly #log: string[] = [];
@@ -190,6 +192,9 @@ export class Peer<In extends { type: string }, Out extends { type: string }> {
         if (!message) throw new Error(`a message of an unknown type: ${incoming.text}`);
         this.control(message);
         this.inbox.push(message);
+        if (message.type === "ping" && this.answersPings) {
+          await this.socket.sendText(JSON.stringify({ ...message, type: "pong" }));
+        }
       } else {
         this.#note(`${incoming.bytes.length} bytes`);
         this.frame(readFrame(incoming.bytes));
