@@ -17,7 +17,7 @@ Deno.test("the Python implementation agrees with every golden vector", async () 
 Deno.test("the Python device streams, breaks off, resumes, and sends again what was not acknowledged", async () => {
   await needPythonWebsockets();
   await using gateway = new ScriptedGateway();
-  const args = ["--url", gateway.url, "--token", "secret", "--samples", "400", "--timeout", "30"];
+  const args = ["--url", gateway.url, "--token", "secret", "--samples", "400", "--timeout", "200"];
   const { code, stdout, stderr } = await python([path("device.py"), ...args]);
   assertEquals([code, stderr], [0, ""], stdout);
   const summary = JSON.parse(stdout);

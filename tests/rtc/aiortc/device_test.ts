@@ -13,19 +13,21 @@ import { python } from "../../support/python.ts";
 const DEVICE = fileURLToPath(new URL("./device.py", import.meta.url));
 const SAMPLES = 300;
 
+/** After so long the device hangs, on any machine, in seconds. */
+const TIMEOUT_S = 200;
+
 /** What the device says of itself at its end. */
 interface Summary {
   moves: string[];
   errors: unknown[];
   rejected: string[];
   unacked: number;
-  confirmed: number;
-  messages: number;
+  byLane: number;
 }
 
 function argumentsFor(url: string, token: string): string[] {
   const target = `${url.replace(/^http/, "ws")}/v1/device`;
-  return [DEVICE, "--url", target, "--token", token, "--samples", `${SAMPLES}`, "--timeout", "30"];
+  return [DEVICE, "--url", target, "--token", token, "--samples", `${SAMPLES}`, "--timeout", `${TIMEOUT_S}`];
 }
 
 /** The last line that the device prints. */
@@ -53,7 +55,8 @@ eachForm(({ test }) => {
       [],
       [],
     ]);
-    assert(summary.confirmed > SAMPLES / 2, `${summary.confirmed} of ${summary.messages} messages confirmed`);
+    // without confirmations it would have left the lane again, and not have waited for that of the last one
+    assert(summary.byLane > 0, stdout);
     const seen = (topic: string) =>
       dashboard.samples.filter((sample) => sample.topic === `${name}/${topic}`).map(({ payload }) =>
         numberIn(payload)
