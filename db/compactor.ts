@@ -237,7 +237,7 @@ export function* compact(connection: Connection, maxBytes: number, workspace: Wo
   const { db } = connection;
   const groups: Groups = new Map();
   const last = yield* regroup(connection, maxBytes, groups, workspace);
-  if (last === undefined) return;
+  if (last === undefined) return yield* removeRegrouped(connection);
   const generation = committedGeneration(connection) + 1;
   transaction(connection, () => {
     dropUnfinished(connection);

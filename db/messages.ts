@@ -6,6 +6,7 @@
 import type { ReplayItem, ReplayRequest } from "../hub/recording.ts";
 import type { SessionStart, SessionTotals } from "../hub/session_log.ts";
 import type { TopicDescription } from "../hub/topic.ts";
+import type { Chore } from "./setbacks.ts";
 import type {
   BootState,
   CursorRow,
@@ -84,12 +85,16 @@ export interface WriterStatus {
   oldestUs: number | null;
   removedSamples: number;
   error: string | null;
+  tidyingRefused: number;
+  tidyingError: string | null;
 }
 
 /** What the writer says unasked. */
 export type WriterNotice =
-  /** Its error began, changed or ended. */
+  /** Commits fail, for another reason than before, or go on. */
   | { kind: "error"; error: string | null }
+  /** A chore of tidying was refused, or is done again; commits go on. */
+  | { kind: "setback"; chore: Chore; error: string | null }
   /** The write-ahead log has grown by a good deal. */
   | { kind: "grown" };
 

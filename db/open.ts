@@ -10,6 +10,7 @@ import type { ReaderMethods, StoreLimits, WriterMethods, WriterNotice } from "./
 import { ChunkRecorder } from "./recorder.ts";
 import { Client, localPorts, type Methods, type Port } from "./rpc.ts";
 import { SessionRecords } from "./session_log.ts";
+import type { Chore } from "./setbacks.ts";
 import type { Store, StoreStatus } from "./store.ts";
 import type { DatabaseThread, WorkerRole } from "./thread.ts";
 
@@ -41,8 +42,10 @@ export interface StoreOptions {
   /** Bytes of samples that may be under way to the disk before they are refused. Default 32 MiB. */
   maxQueuedBytes?: number;
   /** Is told what goes wrong, and when it is right again. */
-  log?: (level: "info" | "warn" | "error", message: string) => void;
+  log?: Log;
 }
+
+type Log = (level: "info" | "warn" | "error", message: string) => void;
 
 /**
  * Opens the database in a folder, making it where there is none. What is already on record can be asked for at
@@ -66,26 +69,34 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const state: { recorder?: ChunkRecorder; reader?: Client<ReaderMethods> } = {};
   let checkpointing = false;
   const died = Promise.withResolvers<Error>();
-  const noticed = (notice: WriterNotice) => {
-    if (notice.kind === "grown") {
-      if (checkpointing || !state.reader) return;
-      checkpointing = true;
-      const over = () => void (checkpointing = false);
-      // What fails here is left to the writer, which carries the log over itself when it gets too long.
-      state.reader.call("checkpoint", null).then(over, over);
-      return;
-    }
-    const { error } = notice;
+  const checkpoint = () => {
+    if (checkpointing || !state.reader) return;
+    checkpointing = true;
+    const over = () => void (checkpointing = false);
+    // What fails here is left to the writer, which carries the log over itself when it gets too long.
+    state.reader.call("checkpoint", null).then(over, over);
+  };
+  const recording = (error: string | null) => {
     if (error) log("error", `recording has stopped: ${error}`);
     else log("info", "recording goes on");
     if (state.recorder) state.recorder.failing = error !== null;
+  };
+  const noticed = (notice: WriterNotice) => {
+    switch (notice.kind) {
+      case "grown":
+        return checkpoint();
+      case "error":
+        return recording(notice.error);
+      case "setback":
+        return tellSetback(notice, log);
+    }
   };
   const failed = (error: Error) => {
     log("error", error.message);
     died.resolve(error);
   };
   const writer = connect<WriterMethods>(startThread?.("storage"), loadWriter, (error) => {
-    noticed({ kind: "error", error: error.message });
+    recording(error.message);
     failed(error);
   }, noticed);
   try {
@@ -109,6 +120,21 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     writer.stop();
     throw error;
   }
+}
+
+/** The chores of tidying in words for the log. */
+const CHORE_NAMES: Record<Chore, string> = {
+  trim: "removing old samples",
+  forget: "forgetting old devices' positions",
+  regroup: "regrouping samples by topic",
+  merge: "merging small blocks",
+};
+
+/** Tells, once, that a chore is refused, and that it is done again. */
+function tellSetback({ chore, error }: { chore: Chore; error: string | null }, log: Log): void {
+  const name = CHORE_NAMES[chore];
+  if (error === null) log("info", `${name} in the recording goes on`);
+  else log("warn", `${name} in the recording fails and is tried again; recording goes on: ${error}`);
 }
 
 /** The threads' own parts are loaded here only where they run in this thread. */

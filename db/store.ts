@@ -200,8 +200,12 @@ export interface StoreStatus {
   removedSamples: number;
   /** Samples not recorded, by reason. */
   drops: Record<string, number>;
-  /** Last error of the writer, or null. */
+  /** Why nothing is recorded, or null. */
   error: string | null;
+  /** Attempts to tidy up that the disk refused in this run. */
+  tidyingRefused: number;
+  /** Why tidying up does not get on, or null; the recording goes on meanwhile. */
+  tidyingError: string | null;
 }
 
 /** The open database. */

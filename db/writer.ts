@@ -116,7 +116,7 @@ class Writer {
       limits: this.limits,
       stepping: () => this.#grow(STEP_BYTES),
       shortened: () => this.#grow(CHECKPOINT_BYTES),
-      failed: (error) => this.#report(explain(error, this.#connection.path)),
+      setback: (chore, error) => this.notify({ kind: "setback", chore, error }),
     });
   }
 
@@ -213,6 +213,8 @@ class Writer {
       oldestUs: oldest === Infinity ? null : oldest,
       removedSamples: removed,
       error: this.#error,
+      tidyingRefused: this.#tidying.refused,
+      tidyingError: this.#tidying.error,
     };
   }
 

@@ -9,6 +9,8 @@ import type { Core } from "./core.ts";
 import type { Mqtt } from "./mqtt.ts";
 import type { Sessions } from "./sessions.ts";
 
+const FAULTS = "Faults of the gateway's own, by part.";
+
 /** Counters that parts keep by reason, with what they count. */
 const REASONED: Record<string, string> = {
   device_drops: "Samples and messages of devices that were dropped or corrected, by reason.",
@@ -24,7 +26,7 @@ const REASONED: Record<string, string> = {
   webrtc_refused: "WebRTC offers and candidates that were not taken, by reason.",
   webrtc_packets_refused:
     "UDP packets that were kept from WebRTC peers: of no such form, not signed, from a stranger.",
-  faults: "Faults of the gateway's own, by part.",
+  faults: FAULTS,
 };
 
 /** All values of this moment. `status` is the database's last known state. */
@@ -59,6 +61,13 @@ function* recording(status: StoreStatus): Generator<MetricValue> {
   yield gauge("tidegate_recording_samples", "Samples on record.", status.samples);
   yield gauge("tidegate_recording_chunks", "Chunks on record.", status.chunks);
   yield gauge("tidegate_recording_queued_bytes", "Bytes that wait for the disk.", status.queuedBytes);
+  yield {
+    name: "tidegate_faults_total",
+    help: FAULTS,
+    type: "counter",
+    labels: { reason: "tidying" },
+    value: status.tidyingRefused,
+  };
   for (const [reason, value] of Object.entries(status.drops)) {
     const help = "Samples not recorded, by reason.";
     yield { name: "tidegate_recorder_drops_total", help, type: "counter", labels: { reason }, value };

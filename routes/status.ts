@@ -29,7 +29,13 @@ const status = z.object({
     oldestUs: z.number().nullable(),
     queuedBytes: z.number(),
     drops: z.record(z.string(), z.number()),
-    error: z.string().nullable(),
+    error: z.string().nullable().openapi({ description: "Why nothing is recorded." }),
+    tidyingRefused: z.number().openapi({
+      description: "Attempts to tidy up that the disk refused since the start.",
+    }),
+    tidyingError: z.string().nullable().openapi({
+      description: "Why tidying up does not get on; the recording goes on meanwhile.",
+    }),
   }),
 }).openapi("Status");
 

@@ -2,21 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { openStore } from "../../db/open.ts";
-import { Folder, MODES, replayed, sample, T0, topic } from "./support.ts";
-
-/** Makes every commit of samples fail as a full disk would, until `mend`. */
-function fillDisk(dir: string): { mend(): void } {
-  const raw = new DatabaseSync(`${dir}/tidegate.db`);
-  raw.exec("PRAGMA busy_timeout = 60000"); // the store writes from a thread of its own
-  raw.exec(`CREATE TRIGGER full BEFORE INSERT ON chunks
-    BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END`);
-  return {
-    mend: () => {
-      raw.exec("DROP TRIGGER full");
-      raw.close();
-    },
-  };
-}
+import { fillDisk, Folder, MODES, replayed, sample, T0, topic } from "./support.ts";
 
 for (const mode of MODES) {
   Deno.test(`a full disk holds back acknowledgements, is reported, and is got over when working ${mode}`, async () => {
@@ -39,7 +25,7 @@ for (const mode of MODES) {
       acknowledged.push(sequence);
       if (sequence === 2) mended.resolve();
     });
-    const disk = fillDisk(folder.dir);
+    const disk = fillDisk(folder.dir, "chunks");
     assert(store.recorder.event(sample(events, T0, 1), "p", 1));
     assert(store.recorder.event(sample(events, T0 + 1, 2), "p", 2));
     await failing.promise;

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { openStore, type StoreOptions } from "../../db/open.ts";
 import type { Store } from "../../db/store.ts";
 import { DatabaseThread, type WorkerRole } from "../../db/thread.ts";
@@ -44,6 +45,20 @@ export class Folder {
     for (const store of this.#open) await store.close();
     rmSync(this.dir, { recursive: true, force: true });
   }
+}
+
+/** Makes every row that goes into a table fail as on a full disk, until `mend`. */
+export function fillDisk(dir: string, table: "chunks" | "blocks"): { mend(): void } {
+  const raw = new DatabaseSync(`${dir}/tidegate.db`);
+  raw.exec("PRAGMA busy_timeout = 60000"); // the store writes from a thread of its own
+  raw.exec(`CREATE TRIGGER full BEFORE INSERT ON ${table}
+    BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END`);
+  return {
+    mend: () => {
+      raw.exec("DROP TRIGGER full");
+      raw.close();
+    },
+  };
 }
 
 /** A topic that the store knows. */

@@ -147,6 +147,8 @@ export function testApp(more: Partial<Services> = {}) {
           queuedBytes: 0,
           drops: {},
           error: null,
+          tidyingRefused: 0,
+          tidyingError: null,
         }),
     },
     writer: {
