@@ -10,6 +10,9 @@ import type { RtcSettings } from "./settings.ts";
 /** How often peers are looked at, in milliseconds. */
 const SWEEP_EVERY_MS = 1_000;
 
+/** With this long between two looks, in milliseconds, it was this process that stood still, not its peers. */
+const STALLED_MS = 3_000;
+
 /** A peer, or the negotiation of one. */
 export interface Member {
   /** Address that it is counted by. */
@@ -25,6 +28,7 @@ export interface Member {
 /** The peers. */
 export class Population {
   readonly #members = new Set<Member>();
+  #sweptMs = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(readonly limits: Pick<RtcSettings, "maxPeers" | "maxPendingPerAddress">) {}
@@ -52,7 +56,9 @@ export class Population {
   /** Takes one in, until `delete`. */
   add(member: Member): void {
     this.#members.add(member);
-    this.#timer ??= setInterval(() => this.#sweep(), SWEEP_EVERY_MS);
+    if (this.#timer !== undefined) return;
+    this.#sweptMs = performance.now();
+    this.#timer = setInterval(() => this.sweep(performance.now()), SWEEP_EVERY_MS);
   }
 
   delete(member: Member): void {
@@ -67,8 +73,16 @@ export class Population {
     for (const one of [...this.#members]) one.close();
   }
 
-  #sweep(): void {
-    const nowMs = performance.now();
+  /**
+   * Looks at the deadlines of all, as happens by itself every second. After a stall none is held against anybody
+   * before the next look: what was heard meanwhile waits to be read.
+   *
+   * @param nowMs Milliseconds of the steady clock.
+   */
+  sweep(nowMs: number): void {
+    const stalled = nowMs - this.#sweptMs > STALLED_MS;
+    this.#sweptMs = nowMs;
+    if (stalled) return;
     for (const one of [...this.#members]) one.sweep(nowMs);
   }
 }

@@ -12,7 +12,8 @@ const FRAGMENT = "application/trickle-ice-sdpfrag";
 
 /** The routes over real signalling, with sessions that say back what they are told. */
 function setUp(change: Partial<RtcSettings> = {}) {
-  const settings = { ...RTC_DEFAULTS, ...change };
+  // however slow the machine, no negotiation is over before its test is
+  const settings = { ...RTC_DEFAULTS, negotiateWithinMs: 600_000, ...change };
   const counters = new Counters();
   const population = new Population(settings);
   const sessions = new HttpSignalling({

@@ -26,7 +26,7 @@ export async function peerConnectionOf(name: RtcPackage): Promise<PeerConnection
 
 /** The SDK's deadline from an offer to an open lane, and the one that tests put in its place, in milliseconds. */
 const OPEN_WITHIN_MS = 25_000;
-const TRY_AGAIN_AFTER_MS = 4_000;
+const TRY_AGAIN_AFTER_MS = 10_000;
 
 /** An environment for the SDK with a package's WebRTC, and less patience with an attempt that does not succeed. */
 export async function rtcEnvironment(name: RtcPackage) {
