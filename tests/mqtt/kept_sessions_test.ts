@@ -4,7 +4,7 @@ import mqtt, { type MqttClient } from "mqtt";
 import { eachForm, uniqueName } from "../support/each_form.ts";
 import type { GatewayProcess } from "../support/gateway_process.ts";
 import { operator } from "../support/operator.ts";
-import { DevicePeer } from "../support/peer.ts";
+import { DEADLINE_MS, DevicePeer } from "../support/peer.ts";
 import { assertComplete, eventDevice, numbersIn, sendEvents } from "./event_device.ts";
 import { MosquittoSub } from "./mosquitto.ts";
 
@@ -161,6 +161,7 @@ class Returning {
     return await new Promise((told, failed) => {
       client.once("connect", (packet) => told(packet.sessionPresent));
       client.once("error", failed);
+      client.once("close", () => failed(new Error("the connection ended before CONNACK")));
     });
   }
 
@@ -175,7 +176,14 @@ class Returning {
 
   /** Waits for the event with this number. */
   async until(number: number): Promise<void> {
-    while (!this.numbers.includes(number)) await this.#came.promise;
+    const late = AbortSignal.timeout(DEADLINE_MS);
+    late.addEventListener("abort", () => this.#came.resolve());
+    while (!this.numbers.includes(number)) {
+      if (late.aborted) {
+        throw new Error(`event ${number} did not come, the last one was ${this.numbers.at(-1)}`);
+      }
+      await this.#came.promise;
+    }
   }
 
   /** Cuts the connection without a word, with whatever is under way. */
