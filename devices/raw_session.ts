@@ -12,6 +12,7 @@ import { endReason } from "../sessions/connection.ts";
 import { TOTALS_EVERY_MS } from "../sessions/lasting.ts";
 import { PlainSession } from "../sessions/plain.ts";
 import type { Transport, TransportClosed, TransportHandlers } from "../transport/transport.ts";
+import type { SessionWay } from "../transport/way.ts";
 import type { DeviceContext } from "./context.ts";
 import type { LiveDevice } from "./directory.ts";
 
@@ -32,6 +33,7 @@ export class RawSession implements TransportHandlers, LiveDevice {
       principal,
       session: this,
       connection: transport,
+      mode: "raw",
       client: "raw",
       traffic: () => transport.traffic,
     });
@@ -51,6 +53,10 @@ export class RawSession implements TransportHandlers, LiveDevice {
 
   get remote(): string {
     return this.transport.remote;
+  }
+
+  way(): SessionWay {
+    return this.#session.way();
   }
 
   binary(bytes: Uint8Array): void {

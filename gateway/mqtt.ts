@@ -19,10 +19,12 @@ import { CLOSE } from "../protocol/close_codes.ts";
 import { deviceNameProblem } from "../protocol/topics.ts";
 import type { MetricValue } from "../routes/services.ts";
 import type { Accept } from "../transport/transport.ts";
+import type { SessionWay } from "../transport/way.ts";
 import type { Core, Fault } from "./core.ts";
 import { lazily } from "./lazily.ts";
 import { log } from "./log.ts";
 import { startOwnNode } from "./own_node.ts";
+import { waysOf } from "./ways.ts";
 
 /** Stands for the token of clients that have none. */
 const ANONYMOUS = "anonymous";
@@ -36,6 +38,8 @@ export interface Mqtt {
   readonly url?: string;
   /** How an MQTT client comes in over WebSocket; absent without an embedded broker. */
   readonly accept?: Accept;
+  /** How each device is connected that has a session over MQTT. */
+  ways(): Iterable<SessionWay>;
   /** What keeps MQTT from its work, in words. */
   problems(): string[];
   /** Loads what the broker needs for its first client. */
@@ -63,6 +67,7 @@ export async function startMqtt(core: Core, settings: GatewaySettings, parts: Mq
   const forgetGone = forgetRemovedDevices(core, bridges);
   return {
     ...(broker ? { url: broker.url, accept: broker.accept } : {}),
+    ways: () => broker?.ways() ?? [],
     load: () => broker?.load() ?? Promise.resolve(),
     problems: () => bridges.flatMap((bridge) => problemOf(bridge.status())),
     *metrics() {
@@ -203,6 +208,7 @@ interface RunningBroker {
   accept: Accept;
   clients(): number;
   sessions(): number;
+  ways(): Iterable<SessionWay>;
   load(): Promise<unknown>;
   stop(): Promise<void>;
 }
@@ -258,6 +264,7 @@ async function startBroker(
     accept: transportConnection(connected),
     clients: () => running?.clients ?? 0,
     sessions: () => running?.sessions ?? core.store.boot.mqttSessions.length,
+    ways: () => waysOf(open),
     load: broker,
     async stop() {
       await running?.farewell();

@@ -44,7 +44,7 @@ export function buildServices(core: Core, parts: ServiceParts): Services {
     publish: (principal, topic, payload, encoding) =>
       publishOverHttp(core, principal, topic, payload, encoding),
     connected: () => directory.all(),
-    ways: () => parts.sessions?.ways() ?? [],
+    ways: () => [...(parts.sessions?.ways() ?? []), ...(parts.mqtt?.ways() ?? [])],
     rtc: parts.rtc,
     metrics: () => metrics(core, { sessions: parts.sessions, mqtt: parts.mqtt, status: parts.status() }),
     notReady: () => [...notReady(parts.status()), ...(parts.mqtt?.problems() ?? [])],

@@ -43,6 +43,7 @@ import type { SessionWay } from "../transport/way.ts";
 import type { Accept, BroadcastGroup } from "../transport/transport.ts";
 import type { Core, Fault } from "./core.ts";
 import { enrolmentDesk } from "./enrolment.ts";
+import { waysOf } from "./ways.ts";
 
 /** Settings of sessions, times in milliseconds. */
 export interface SessionSettings {
@@ -149,12 +150,9 @@ export class Sessions {
     return (transport) => new DashboardSession(this.#dashboard, transport, principal).connection;
   }
 
-  /** Why each open session is on its transport. */
-  *ways(): Generator<SessionWay> {
-    for (const session of this.#open) {
-      const way = session.way?.();
-      if (way) yield way;
-    }
+  /** How each open session is connected. */
+  ways(): Iterable<SessionWay> {
+    return waysOf(this.#open);
   }
 
   /** Says bye to everybody and closes the records of those who might have come back. */

@@ -59,6 +59,6 @@ export interface SessionLog {
 /** A session that the gateway can end. */
 export interface EndableSession {
   end(close: CloseCode, reason: string): void;
-  /** Why it is on its transport; undefined before it is open. */
-  way?(): SessionWay | undefined;
+  /** How it is connected; undefined before it is open. */
+  way(): SessionWay | undefined;
 }

@@ -4,9 +4,9 @@
  * @module
  */
 import { z } from "@hono/zod-openapi";
-import type { SessionEventRow } from "../db/store.ts";
+import type { SessionEventRow, SessionRow } from "../db/store.ts";
 import { explainWay } from "../rtc/explain.ts";
-import type { LaneFacts, SessionWay } from "../transport/way.ts";
+import type { LaneFacts, PlainMode, SessionWay } from "../transport/way.ts";
 import { type Endpoints, OPERATOR } from "./endpoint.ts";
 import { Problem } from "./problem.ts";
 import { iso, role, timestamp } from "./schemas.ts";
@@ -45,6 +45,9 @@ const way = z.object({
   name: z.string(),
   remote: z.string(),
   transport: z.string(),
+  mode: z.enum(["protocol", "raw", "mqtt"]).openapi({
+    description: "What it speaks: Tidegate's protocol, plain messages of a device over a WebSocket, or MQTT.",
+  }),
   since: timestamp.openapi({ description: "When it came to this transport." }),
   cause: z.string(),
   why: z.string().openapi({ description: "Why it is there, in plain words." }),
@@ -75,6 +78,7 @@ function described(one: SessionWay, services: Pick<Services, "rtc">): z.input<ty
     name,
     remote,
     transport,
+    mode: one.mode ?? "protocol",
     since: iso(one.sinceMs),
     cause,
     why: text,
@@ -99,6 +103,12 @@ function toldByEvents(events: readonly SessionEventRow[]): string {
   return `its WebRTC path ended: ${cause}`;
 }
 
+/** What a session on record spoke. */
+function modeOnRecord({ transport }: SessionRow, events: readonly SessionEventRow[]): PlainMode | "protocol" {
+  if (transport === "mqtt") return "mqtt";
+  return events.some(({ kind, detail }) => kind === "opened" && detail.mode === "raw") ? "raw" : "protocol";
+}
+
 /** Adds `/v1/transports` and `/v1/sessions/{id}/transport`. */
 export function transportRoutes(endpoints: Endpoints, services: Services): void {
   endpoints.add({
@@ -106,9 +116,10 @@ export function transportRoutes(endpoints: Endpoints, services: Services): void 
     path: "/v1/transports",
     audience: OPERATOR,
     tag: "Sessions",
-    summary: "Why each open session is on its transport",
+    summary: "How each open session is connected, and why so",
     description:
-      "Candidates, pairs that were tried, round trip and losses, and in plain words what they mean.",
+      "Raw and MQTT devices too. Candidates, pairs that were tried, round trip and losses, where there are such, " +
+      "and in plain words what they mean.",
     response: z.object({ transports: z.array(way) }),
   }, () => ({ transports: [...services.ways()].map((one) => described(one, services)) }));
 
@@ -126,13 +137,15 @@ export function transportRoutes(endpoints: Endpoints, services: Services): void 
     const { store } = services;
     const row = await store.session(params.id);
     if (!row) throw new Problem("not-found", `there is no session ${JSON.stringify(params.id)} on record`);
-    const cause = toldByEvents(await store.sessionEvents(row.id));
+    const events = await store.sessionEvents(row.id);
+    const cause = toldByEvents(events);
     return {
       session: row.id,
       role: row.role,
       name: row.device ?? row.label,
       remote: row.remote,
       transport: row.transport,
+      mode: modeOnRecord(row, events),
       since: iso(row.startedAt),
       cause,
       why: row.endedAt === null

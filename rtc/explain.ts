@@ -21,6 +21,9 @@ export interface Explanation {
 
 /** Explains one session. `rtc` is null where WebRTC is switched off. */
 export function explainWay(way: SessionWay, rtc: RtcView | null): Explanation {
+  if (way.mode === "raw") {
+    return { text: "It is a raw device: what it sends comes over its WebSocket.", advice: [] };
+  }
   if (way.transport === "webrtc") return { text: onWebRtc(way), advice: [] };
   if (way.transport === "datachannel") return { text: onControl(way), advice: [] };
   if (way.transport === "mqtt") return { text: "It is an MQTT client; MQTT has no other way.", advice: [] };

@@ -8,6 +8,7 @@ import type { Principal } from "../hub/access.ts";
 import type { EndableSession, SessionRecord } from "../hub/session_log.ts";
 import { Tally } from "../hub/tally.ts";
 import type { Traffic, TransportKind } from "../transport/transport.ts";
+import type { PlainMode, SessionWay } from "../transport/way.ts";
 import type { SessionContext } from "./context.ts";
 import { startOf } from "./lasting.ts";
 
@@ -18,6 +19,7 @@ export interface PlainParts {
   /** The session to which this belongs: ended when the token is revoked or the gateway stops. */
   session: EndableSession;
   connection: { readonly remote: string; readonly kind: TransportKind };
+  mode: PlainMode;
   /** Name of the program, for the record. */
   client: string;
   /** What the connection has carried so far. */
@@ -29,6 +31,7 @@ export class PlainSession {
   readonly record: SessionRecord;
   readonly tally: Tally;
   readonly #stopRevoked: () => void;
+  readonly #sinceMs = Date.now();
   #over = false;
 
   constructor(readonly parts: PlainParts) {
@@ -44,6 +47,21 @@ export class PlainSession {
 
   get over(): boolean {
     return this.#over;
+  }
+
+  /** How the device is connected, which never changes. */
+  way(): SessionWay {
+    const { principal: { role, device, label }, connection: { remote, kind }, mode } = this.parts;
+    return {
+      session: this.record.id,
+      role,
+      name: device ?? label,
+      remote,
+      transport: kind,
+      mode,
+      sinceMs: this.#sinceMs,
+      cause: "it is on the connection with which it began",
+    };
   }
 
   /** Brings the totals on record up to date. */

@@ -42,6 +42,9 @@ export interface LaneFacts {
   selected?: PairFacts;
 }
 
+/** What devices may speak instead of the protocol: plain messages over a WebSocket, or MQTT. */
+export type PlainMode = "raw" | "mqtt";
+
 /** What an open session knows of its way. */
 export interface SessionWay {
   session: string;
@@ -50,6 +53,8 @@ export interface SessionWay {
   name: string;
   remote: string;
   transport: TransportKind;
+  /** What a device speaks that does not speak the protocol; absent where it does. */
+  mode?: PlainMode;
   /** Since when, in milliseconds since 1970. */
   sinceMs: number;
   /** Why it moved there. */

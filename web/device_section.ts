@@ -61,6 +61,8 @@ export function transportName(transport: string): string {
       return "WebRTC";
     case "webtransport":
       return "WebTransport";
+    case "mqtt":
+      return "MQTT";
     default:
       return transport;
   }

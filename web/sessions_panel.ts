@@ -1,5 +1,6 @@
 /**
- * Every open session with its transport and why it is on that, for operators: part of the connection's details.
+ * Every open session, raw and MQTT devices included, with its transport and why it is on that, for operators: part
+ * of the connection's details.
  *
  * @module
  */
@@ -20,6 +21,7 @@ interface SessionTransport {
   role: string;
   name: string;
   transport: string;
+  mode: string;
   why: string;
   advice: string[];
   roundTripMs: number | null;
@@ -43,7 +45,7 @@ export class SessionsPanel {
       element(
         "table",
         {},
-        element("caption", {}, "Open sessions, apart from raw and MQTT devices"),
+        element("caption", {}, "Open sessions"),
         element("thead", {}, element("tr", {}, ...head)),
         this.#rows,
       ),
@@ -99,7 +101,7 @@ export class SessionsPanel {
       setAttribute(row, "data-session", one.session);
       setAttribute(row, "data-transport", one.transport);
       setText(row.children[0]!, own ? "this page" : `${one.role} ${one.name}`);
-      setText(row.children[1]!, transportName(one.transport));
+      setText(row.children[1]!, transportName(one.transport) + (one.mode === "raw" ? ", raw" : ""));
       setText(row.children[2]!, one.roundTripMs === null ? "–" : formatDelay(one.roundTripMs));
       setText(row.children[3]!, [one.why, ...one.advice.map((advice) => `→ ${advice}`)].join("\n"));
     });

@@ -12,6 +12,7 @@ import type { CommitListener } from "../../hub/hub.ts";
 import type { Topic, TopicDescription } from "../../hub/topic.ts";
 import { PlainSession } from "../../sessions/plain.ts";
 import type { Traffic } from "../../transport/transport.ts";
+import type { SessionWay } from "../../transport/way.ts";
 import { definitionRefusal } from "../definitions.ts";
 import { guessEncoding, incoming } from "../payload.ts";
 import { COMMAND_LEVEL, deviceTopic, SET_LEVEL } from "../topics.ts";
@@ -61,6 +62,7 @@ export class MqttDeviceSession implements PresentDevice, WriteTarget {
       principal,
       session: this,
       connection: { remote, kind: this.transportKind },
+      mode: "mqtt",
       client: `MQTT ${id}`,
       traffic: () => client.traffic(),
     });
@@ -76,6 +78,10 @@ export class MqttDeviceSession implements PresentDevice, WriteTarget {
 
   get remote(): string {
     return this.client.remote;
+  }
+
+  way(): SessionWay {
+    return this.#session.way();
   }
 
   /** Takes a message; `settled` is told when it may be acknowledged. */

@@ -23,6 +23,8 @@ eachForm(({ test }) => {
     await dashboard.expectValue(`${name}/text`, "23,5 °C");
     assertEquals(dashboard.announced(`${name}/raw`)?.encoding, "raw");
     assertEquals(dashboard.announced(`${name}/text`)?.encoding, "utf8");
+    const listed = await operator.transportOf(gateway, name);
+    assertEquals([listed?.["transport"], listed?.["mode"], listed?.["webrtc"]], ["websocket", "raw", null]);
     await socket.close();
     assertEquals((await socket.receive()).kind, "close");
   });

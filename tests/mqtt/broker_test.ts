@@ -52,6 +52,17 @@ eachForm(({ test, alone }) => {
     assertEquals(session?.["endReason"], "normal");
   });
 
+  test("an operator sees the session of an MQTT device among those that are open", async (gateway) => {
+    const name = uniqueName("mq");
+    const password = await operator.addDevice(gateway, name);
+    const url = `mqtt://127.0.0.1:${gateway.mqttPort}`;
+    const client = await mqtt.connectAsync(url, { username: name, password });
+    await client.publishAsync(`${name}/temperature`, "19.5", { qos: 1 });
+    const listed = await operator.transportOf(gateway, name);
+    assertEquals([listed?.["role"], listed?.["mode"], listed?.["webrtc"]], ["device", "mqtt", null]);
+    await client.endAsync();
+  });
+
   test("a client's filters beyond the limit are refused one by one, and those it gives back make room", async (gateway) => {
     const url = `mqtt://127.0.0.1:${gateway.mqttPort}`;
     const client = await mqtt.connectAsync(url, { username: "wall", password: gateway.token });

@@ -41,6 +41,19 @@ Deno.test("an open session's transport is told with facts, reason and advice, to
   assertEquals((await t.request("/v1/transports", { headers: reader })).status, 403);
 });
 
+Deno.test("what an open session speaks is told, and of a raw one nothing that it has not", async () => {
+  const { lane: _, ...plain } = OPEN;
+  const t = testApp({
+    ways: () => [OPEN, { ...plain, session: "s-3", role: "device", name: "pump", mode: "raw" }],
+    rtc: RTC_DEFAULTS,
+  });
+  const headers = t.bearer({ role: "operator" });
+  const { transports } = await (await t.request("/v1/transports", { headers })).json();
+  const [protocol, raw] = transports;
+  assertEquals([protocol.mode, raw.mode], ["protocol", "raw"]);
+  assertEquals([raw.name, raw.roundTripMs, raw.webrtc, raw.advice], ["pump", null, null, []]);
+});
+
 Deno.test("a session that is over, or unknown to the transport, is told by its record", async () => {
   const t = testApp();
   const headers = t.bearer({ role: "operator" });

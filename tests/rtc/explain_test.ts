@@ -1,5 +1,5 @@
 /** What people are told of why a session is where it is. */
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { explainWay, isPrivate } from "../../rtc/explain.ts";
 import { RTC_DEFAULTS } from "../../rtc/settings.ts";
 import type { CandidateFacts, LaneFacts, PairFacts, SessionWay } from "../../transport/way.ts";
@@ -42,6 +42,16 @@ function session(lane: Partial<LaneFacts> | undefined, more: Partial<SessionWay>
     ...more,
   };
 }
+
+Deno.test("of a raw or MQTT device nothing is said that only a client of the protocol could mend", () => {
+  for (const more of [{ mode: "raw" }, { mode: "mqtt", transport: "mqtt" }] as const) {
+    for (const rtc of [RTC_DEFAULTS, null]) {
+      const { text, advice } = explainWay(session(undefined, more), rtc);
+      assert(!/offer|WebRTC/.test(text), text);
+      assertEquals(advice, []);
+    }
+  }
+});
 
 Deno.test("a session on WebRTC is told by its path and its round trip", () => {
   const lane = { stage: "open", selected: pair("answered", true) } as const;

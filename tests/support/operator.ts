@@ -74,6 +74,11 @@ export const operator = {
     const body = await ok(target, "POST", "/v1/tokens", { role: "dashboard", label: "test", read, write });
     return { id: String((body["info"] as Json)["id"]), token: String(body["token"]) };
   },
+  /** How a device's open session is connected. */
+  async transportOf(target: OperatedTarget, device: string): Promise<Json | undefined> {
+    const { transports } = await ok(target, "GET", "/v1/transports") as { transports: Json[] };
+    return transports.find(({ name }) => name === device);
+  },
   async revokeToken(target: OperatedTarget, id: string): Promise<void> {
     await ok(target, "DELETE", `/v1/tokens/${id}`);
   },

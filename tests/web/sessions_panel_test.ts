@@ -1,9 +1,11 @@
 /** The live page tells why it is on its transport, and operators why all others are, in Chromium on the gateway. */
 import { assert, assertEquals } from "@std/assert";
+import mqtt from "mqtt";
 import { connectDashboard } from "../../client/mod.ts";
 import { TestBrowser } from "../support/browser.ts";
 import { eachForm } from "../support/each_form.ts";
 import { operator } from "../support/operator.ts";
+import { openSocket } from "../support/peer.ts";
 
 eachForm(({ form, alone }) => {
   if (form.name !== "Deno, source" && form.name !== "Bun, source") return;
@@ -17,6 +19,15 @@ eachForm(({ form, alone }) => {
       environment: { RTCPeerConnection: undefined },
     });
     await dashboard.opened();
+    const raw = await openSocket(gateway, "/v1/device", {
+      token: await operator.addDevice(gateway, "pump"),
+      protocols: [],
+    });
+    const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${gateway.mqttPort}`, {
+      username: "meter",
+      password: await operator.addDevice(gateway, "meter"),
+    });
+    await client.publishAsync("meter/power", "7", { qos: 1 });
 
     const { page, faults } = await browser.open(gateway.url);
     await page.goto(`${gateway.url}/#token=${gateway.token}`);
@@ -29,7 +40,9 @@ eachForm(({ form, alone }) => {
     const rows = details.locator("tbody tr");
     await rows.filter({ hasText: /^this page.*WebRTC.*ms.*directly/s }).waitFor();
     await rows.filter({ hasText: /WebSocket.*has made no offer.*→ in Deno, Bun and Node/s }).waitFor();
-    assertEquals(await rows.count(), 2);
+    await rows.filter({ hasText: /^device pump.*WebSocket, raw.*–.*It is a raw device/s }).waitFor();
+    await rows.filter({ hasText: /^device meter.*MQTT.*–.*It is an MQTT client/s }).waitFor();
+    assertEquals(await rows.count(), 4);
     await page.setViewportSize({ width: 360, height: 740 });
     const list = details.locator(".sessions");
     assertEquals(
@@ -53,5 +66,7 @@ eachForm(({ form, alone }) => {
       transports: { webrtc: { selected: object } | null }[];
     };
     assert(transports.some(({ webrtc }) => webrtc?.selected), "the selected pair of no session is known");
+    raw.cut();
+    await client.endAsync();
   });
 });
