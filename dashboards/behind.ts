@@ -21,9 +21,23 @@ export class Behind {
   #readMs = -Infinity;
   /** State has left the last room to the events. */
   #yielded = false;
+  /** There was no room for what waits. */
+  #heldUp = false;
 
   /** @param feed Number that its batches carry. */
   constructor(readonly outbox: Outbox, readonly feed: number) {}
+
+  /** There is no room now. */
+  heldUp(): void {
+    if (!this.outbox.empty) this.#heldUp = true;
+  }
+
+  /** Whether the line has taken all that waited since this was asked last, each time that it was offered. */
+  carried(): boolean {
+    const carried = this.outbox.empty && !this.#heldUp;
+    this.#heldUp = false;
+    return carried;
+  }
 
   /** Events begin to be read. */
   reads(nowMs: number): void {

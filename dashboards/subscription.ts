@@ -190,21 +190,26 @@ export class Subscription implements FeedMember {
   drain(): void {
     const phase = this.#phase;
     if (phase.at === "direct") return phase.stream.retry();
-    if (phase.at !== "behind" || !this.parts.backlog.clear) return;
+    if (phase.at !== "behind") return;
+    if (!this.parts.backlog.clear) return phase.heldUp();
     this.#tryLane(phase);
     if (this.#phase !== phase) return;
     const laneUp = this.parts.lane() !== undefined;
     if (phase.eventsDue(this.#nowMs, laneUp)) void this.#readMissed(phase);
     if (phase.yields(this.#nowMs, laneUp, this.parts.backlog.awaited)) return;
     phase.outbox.drain(this.#way);
-    // Topics that are faster than a round trip always have newer values: that alone does not show a slow line.
-    const carried = phase.outbox.empty && this.parts.backlog.flow.prompt;
+    const { flow, clear } = this.parts.backlog;
+    const queued = flow.queued(this.#nowMs);
+    // Topics faster than the looks at the line always have newer values: that alone does not show a slow one.
+    const trusted = flow.nextDoor || (flow.known && this.#hold.trusting(this.#nowMs));
+    const carried = phase.carried() && !queued && trusted;
     if (phase.outbox.conflated > 0 && !carried) this.#hold.busy(this.#nowMs);
     this.#skips.add(phase.outbox);
     phase.outbox.conflated = 0;
-    if (phase.reading || !phase.outbox.empty || !this.parts.backlog.clear) return;
+    if (phase.reading || !phase.outbox.empty || !clear) return;
     if (phase.outbox.missedEvents) return void this.#readMissed(phase);
-    if (this.#hold.over(this.#nowMs)) this.#goLive(() => this.parts.context.hub.unlisten(phase.outbox));
+    if (queued || !this.#hold.over(this.#nowMs)) return;
+    this.#goLive(() => this.parts.context.hub.unlisten(phase.outbox));
   }
 
   /** Tells the peer what was skipped, when that has changed. */

@@ -109,13 +109,19 @@ export class LineFlow {
     this.#lookedMs = nowMs;
   }
 
-  /** Whether the peer is next door and its last answer told of no queue: it takes all that it is sent. */
-  get prompt(): boolean {
-    return this.#nextDoor && this.#queuedSinceMs === undefined;
+  /** Whether a queue shows on the way: the last answer told of one, or the next is overdue. */
+  queued(nowMs: number): boolean {
+    return this.#queuedSinceMs !== undefined || this.waitedMs(nowMs) >= this.#limitMs;
   }
 
-  get #nextDoor(): boolean {
+  /** Whether the peer is on the next core or the next floor, where a queue is more likely a peer that is busy. */
+  get nextDoor(): boolean {
     return this.window.tripMs < NEAR_MS;
+  }
+
+  /** A queue this long is one too many, in milliseconds. */
+  get #limitMs(): number {
+    return this.nextDoor ? NEAR_QUEUE_MS : FAR_QUEUE_MS;
   }
 
   /** Looks whether a ping is due. */
@@ -124,9 +130,9 @@ export class LineFlow {
     this.#lookedMs = nowMs;
     if (nowMs - (this.#marks[0]?.sentMs ?? nowMs) > MUTE_MS) this.#forget();
     const unmarked = this.sent.bytesOut - this.#markedBytes;
-    if (unmarked === 0) return;
+    if (unmarked === 0 && this.#queuedSinceMs === undefined) return;
     const waitedMs = nowMs - this.#markedMs;
-    const near = !this.known || (this.#nextDoor && !this.window.queued);
+    const near = !this.known || (this.nextDoor && !this.window.queued);
     const due = unmarked >= WORTH_BYTES ? near ? NEAR_EVERY_MS : FAR_EVERY_MS : this.lastEveryMs;
     if (waitedMs >= due) this.mark(nowMs);
   }
@@ -180,8 +186,7 @@ export class LineFlow {
     for (const mark of passed) this.window.arrived(mark, nowMs);
     if (last.sentMs <= this.#stalledMs) return this.window.arrived(last, nowMs);
     this.window.acknowledged(last, nowMs, nowMs - last.sentMs);
-    const limitMs = this.#nextDoor ? NEAR_QUEUE_MS : FAR_QUEUE_MS;
-    if (this.window.queueMs < limitMs) this.#queuedSinceMs = undefined;
+    if (this.window.queueMs < this.#limitMs) this.#queuedSinceMs = undefined;
     else this.#queuedSinceMs ??= nowMs;
   }
 
