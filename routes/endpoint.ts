@@ -227,7 +227,7 @@ function checkParameters(
   if (result.success) return result.data;
   throw invalid(result.error.issues.map((issue) => ({
     parameter: String(issue.path[0] ?? unknownKeys(issue) ?? where),
-    detail: issue.message,
+    detail: `${issue.message}${outOfBounds(issue, values)}`,
   })));
 }
 
@@ -237,16 +237,32 @@ function checkBody<B extends z.ZodType>(schema: B, value: unknown): z.output<B> 
   throw invalid(result.error.issues.map((issue) => ({
     pointer: "#" +
       issue.path.map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`).join(""),
-    detail: issue.message,
+    detail: `${issue.message}${outOfBounds(issue, value)}`,
   })));
+}
+
+/** What was given where a limit is passed: numbers, and of texts and lists the size, for a text may be a secret. */
+function outOfBounds({ code, path }: z.core.$ZodIssue, values: unknown): string {
+  if (code !== "too_big" && code !== "too_small") return "";
+  const value = path.reduce<unknown>((inner, step) => (inner as Record<PropertyKey, unknown>)[step], values);
+  if (Array.isArray(value)) return `, got ${value.length} items`;
+  if (typeof value !== "string") return `, got ${value}`;
+  return /^\d{1,16}$/.test(value) ? `, got ${value}` : `, got ${value.length} characters`;
 }
 
 function unknownKeys(issue: z.core.$ZodIssue): string | undefined {
   return issue.code === "unrecognized_keys" ? issue.keys.join(", ") : undefined;
 }
 
+/** The first in words, since that is what people read; all of them, with their pointers, for programs. */
 function invalid(errors: FieldError[]): Problem {
   const [first] = errors;
-  const where = first?.parameter ?? first?.pointer ?? "";
+  const where = first?.parameter ?? placeInBody(first?.pointer ?? "#");
   return new Problem("bad-request", `${where}: ${first?.detail ?? "not valid"}`, { errors });
+}
+
+/** A JSON pointer in words: `read, item 2` for `#/read/1`. */
+function placeInBody(pointer: string): string {
+  const [, ...steps] = pointer.split("/").map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
+  return steps.map((step) => /^\d+$/.test(step) ? `item ${Number(step) + 1}` : step).join(", ") || "the body";
 }

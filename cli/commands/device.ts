@@ -4,6 +4,7 @@
  * @module
  */
 import { Command } from "commander";
+import { checkDeviceName } from "../agent/device_name.ts";
 import { addDevice, call, callList, pathOf, withApi } from "../api.ts";
 import { type GatewayOptions, withGatewayOptions } from "../connect.ts";
 import { type Context, print } from "../context.ts";
@@ -77,6 +78,7 @@ type AddOptions = GatewayOptions & { description?: string; replace?: boolean };
 type ApproveOptions = GatewayOptions & { replace?: boolean; reject?: boolean };
 
 async function add(context: Context, name: string, options: AddOptions): Promise<void> {
+  checkDeviceName(name, "NAME");
   const { description, replace } = options;
   const request = {
     name,

@@ -4,6 +4,7 @@
  * @module
  */
 import { Command, Option } from "commander";
+import { checkDeviceName } from "../agent/device_name.ts";
 import { call, callList, pathOf, withApi } from "../api.ts";
 import { type GatewayOptions, withGatewayOptions } from "../connect.ts";
 import { type Context, print } from "../context.ts";
@@ -77,6 +78,7 @@ export function tokenCommand(context: Context): Command {
 
 async function create(context: Context, options: CreateOptions): Promise<void> {
   const { role, label, device, read, write, expiresIn } = options;
+  if (device !== undefined) checkDeviceName(device, "--device");
   const lifetimeMs = expiresIn === undefined ? undefined : parseDuration(expiresIn);
   if (expiresIn !== undefined && !lifetimeMs) {
     throw new UserError(

@@ -70,6 +70,11 @@ Deno.test("a wrong command line is one line on stderr and exits with 2", async (
     [["simulate", "--rate", "-1"], "--rate: expected a number above 0"],
     [["agent", "--rate", "fast"], "--rate: expected a number above 0 and up to 100"],
     [["agent", "--device", "a/b"], "--device: device name"],
+    [
+      ["device", "add", "pump 7"],
+      `NAME: device name "pump 7" may hold only letters, digits, '.', '_' and '-', and starts with a letter or digit; try pump-7`,
+    ],
+    [["token", "create", "--role", "device", "--device", "*"], '--device: device name "*" may hold only'],
     [["sessions", "list", "--from", "soon"], "--from: expected a time such as"],
     [["device", "list", "--url", "gateway:80", "--token", "t"], "--url: expected http"],
     [["device", "list", "--url", "http://127.0.0.1:1"], "wants a token"],

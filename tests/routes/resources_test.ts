@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { decode as decodeCbor } from "cborg";
 import { WriteRefused } from "../../hub/writing.ts";
 import { f64, json, testApp } from "./support.ts";
@@ -54,6 +54,30 @@ Deno.test("a device is added, listed with whether it is online, and revoked", as
   assertEquals(t.access.tokens.authenticate(added.token), undefined);
   await body(await t.operator("/v1/devices/nobody", { method: "DELETE" }), 404);
   await body(await t.operator("/v1/devices", json({ name: "pump", replace: true })), 201);
+});
+
+Deno.test("what is wrong with a request is told in words, with what was given and the limit", async () => {
+  const t = testApp();
+  const detail = async (path: string, value?: unknown) => {
+    const answer = await t.operator(path, value === undefined ? {} : json(value));
+    return (await body(answer, 400)).detail;
+  };
+  assertEquals(
+    await detail("/v1/devices", { name: "pump 7" }),
+    `name: device name "pump 7" may hold only letters, digits, '.', '_' and '-', and starts with a letter or digit`,
+  );
+  assertEquals(
+    await detail("/v1/tokens", { role: "dashboard", read: ["a/#", "a/#/b"] }).then((text) =>
+      text.slice(0, 14)
+    ),
+    "read, item 2: ",
+  );
+  assertMatch(
+    await detail("/v1/devices", { name: "a", description: "x".repeat(5_000) }),
+    /, got 5000 characters$/,
+  );
+  assertMatch(await detail("/v1/sessions?limit=501"), /^limit: .*500, got 501$/);
+  assertMatch(await detail("/v1/devices", []), /^the body: /);
 });
 
 Deno.test("a body that does not fit is refused field by field", async () => {
