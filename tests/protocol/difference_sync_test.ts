@@ -1,17 +1,10 @@
 /** Differences on a state lane whose network drops, repeats, delays and reorders: never a wrong byte, and always the newest in the end. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { BatchReader } from "../../protocol/batch.ts";
 import { KEPT_VALUES } from "../../protocol/limits.ts";
-import { StateReceiver } from "../../protocol/state_receiver.ts";
-import { StateSender } from "../../protocol/state_sender.ts";
 import type { StateStream } from "../../protocol/state_stream.ts";
 import { seeded } from "../support/hostile_packets.ts";
-
-const FEED = 7;
-
-/** Milliseconds to the arrival of a packet beside the link's own delay, twice for a repeat, none for a loss. */
-type Fate = readonly number[];
+import { type Fate, FEED, LaneNetwork } from "../support/lane_network.ts";
 
 const fate: fc.Arbitrary<Fate> = fc.oneof(
   { weight: 3, arbitrary: fc.tuple(fc.integer({ min: 0, max: 60 })) },
@@ -19,24 +12,16 @@ const fate: fc.Arbitrary<Fate> = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 90 })) },
 );
 
-/** Two ends and the network between them, stepped a millisecond at a time. */
-class Link {
-  ms = 0;
-  readonly sender = new StateSender();
-  readonly receiver: StateReceiver;
+/** A lane that checks every value byte by byte. */
+class Link extends LaneNetwork {
   stream: StateStream;
-  fates: readonly Fate[] = [];
-  placing = true;
   /** What was put: by channel the value of each offset. */
   readonly put = new Map<number, Uint8Array[]>();
   /** Channel to offset, as the receiver has it. */
   readonly held = new Map<number, number>();
-  sentBytes = 0;
-  #packets: { atMs: number; bytes: Uint8Array; up: boolean }[] = [];
-  #turn = 0;
 
-  constructor(readonly delayMs: number, keptBytes: number, senderBelieves = keptBytes) {
-    this.receiver = new StateReceiver(keptBytes);
+  constructor(delayMs: number, keptBytes: number, senderBelieves = keptBytes) {
+    super(delayMs, keptBytes);
     this.sender.receiverKeeps(senderBelieves);
     this.stream = this.sender.stream(FEED);
     this.advance(500); // the round trip is known
@@ -57,42 +42,9 @@ class Link {
     this.stream = this.sender.stream(FEED);
   }
 
-  advance(ms: number): void {
-    for (const end = this.ms + ms; this.ms < end; this.ms++) this.#step();
-  }
-
-  #step(): void {
-    const due = this.#packets.filter(({ atMs }) => atMs <= this.ms);
-    this.#packets = this.#packets.filter(({ atMs }) => atMs > this.ms);
-    for (const { bytes, up } of due) {
-      if (up) this.sender.confirmed(bytes, this.ms);
-      else this.receiver.receive(bytes, this.ms, (batch) => this.#place(batch));
-    }
-    const confirmation = this.receiver.confirmation(this.ms);
-    if (confirmation) this.#send(confirmation, true);
-    this.sender.look(this.ms);
-    for (let message = this.sender.next(this.ms); message; message = this.sender.next(this.ms)) {
-      this.sentBytes += message.length;
-      this.#send(message.slice(), false);
-    }
-  }
-
-  #send(bytes: Uint8Array, up: boolean): void {
-    const turn = this.fates.length === 0 ? [0] : this.fates[this.#turn++ % this.fates.length]!;
-    for (const extraMs of turn) this.#packets.push({ atMs: this.ms + this.delayMs + extraMs, bytes, up });
-  }
-
-  #place(batch: Uint8Array): boolean {
-    if (!this.placing) return false;
-    const reader = new BatchReader();
-    reader.open(batch);
-    assertEquals(reader.feed, FEED);
-    while (reader.next()) {
-      const { channel, sequence, start, end } = reader;
-      assertEquals(batch.subarray(start, end), this.put.get(channel)![sequence - 1]!.subarray());
-      this.#takes(channel, sequence);
-    }
-    return true;
+  protected arrived(channel: number, offset: number, payload: Uint8Array): void {
+    assertEquals(payload, this.put.get(channel)![offset - 1]!.subarray());
+    this.#takes(channel, offset);
   }
 
   #takes(channel: number, offset: number): void {
@@ -167,14 +119,14 @@ function stream(link: Link, topics: number, bytes: number, changes: number, turn
   const below = seeded(1);
   const values = Array.from({ length: topics }, () => Uint8Array.from({ length: bytes }, () => below(256)));
   for (let turn = 0; turn < turns; turn++) {
-    if (turn === turns / 2) link.sentBytes = 0;
+    if (turn === turns / 2) link.sent = [];
     values.forEach((value, channel) => {
       change(value, changes, below);
       link.value(channel, value);
     });
     link.advance(50);
   }
-  return link.sentBytes / (turns / 2);
+  return link.sent.reduce((sum, size) => sum + size, 0) / (turns / 2);
 }
 
 Deno.test("many values of which little changes take a third of their bytes as differences", () => {

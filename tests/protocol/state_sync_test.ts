@@ -1,47 +1,26 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { BatchReader } from "../../protocol/batch.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
 import { STATE_MESSAGE_BYTES } from "../../protocol/limits.ts";
 import { confirmedNumbers, decodeConfirmation, encodeConfirmation } from "../../protocol/state_frame.ts";
-import { StateReceiver } from "../../protocol/state_receiver.ts";
-import { StateSender } from "../../protocol/state_sender.ts";
 import type { StateStream } from "../../protocol/state_stream.ts";
+import { type Fate, FEED, LaneNetwork } from "../support/lane_network.ts";
 
-const FEED = 7;
+const fate: fc.Arbitrary<Fate> = fc.oneof(
+  { weight: 10, arbitrary: fc.constant([]) },
+  { weight: 9, arbitrary: fc.tuple(fc.integer({ min: 0, max: 30 })) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 30 }).map((extraMs) => [extraMs, extraMs + 5]) },
+);
 
-/** What the network does with one packet. */
-interface Fate {
-  drop: boolean;
-  repeat: boolean;
-  /** Beside the link's own delay, in milliseconds. */
-  extraMs: number;
-}
-
-const fate: fc.Arbitrary<Fate> = fc.record({
-  drop: fc.boolean(),
-  repeat: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
-  extraMs: fc.integer({ min: 0, max: 30 }),
-});
-
-/** Two ends and the network between them, stepped a millisecond at a time. */
-class Link {
-  ms = 0;
-  readonly sender = new StateSender();
-  readonly receiver = new StateReceiver();
+/** A lane whose values tell their offset. */
+class Link extends LaneNetwork {
   readonly stream: StateStream;
   /** Channel to offset, as the receiver has it. */
   readonly held = new Map<number, number>();
   readonly arrivals: { channel: number; offset: number; atMs: number }[] = [];
-  sentBytes: number[] = [];
-  lossy = true;
-  cut = false;
-  /** Placing fails while false, as before an announcement. */
-  placing = true;
-  #packets: { atMs: number; bytes: Uint8Array; up: boolean }[] = [];
-  #turn = 0;
 
-  constructor(readonly delayMs: number, readonly fates: readonly Fate[], maxHz?: number) {
+  constructor(delayMs: number, maxHz?: number) {
+    super(delayMs);
     this.stream = this.sender.stream(FEED, maxHz);
   }
 
@@ -49,50 +28,11 @@ class Link {
     this.stream.put(channel, offset, 1_000_000 + this.ms * 1_000, new Uint8Array(size).fill(offset));
   }
 
-  advance(ms: number): void {
-    for (const end = this.ms + ms; this.ms < end; this.ms++) this.#step();
-  }
-
-  #step(): void {
-    const due = this.#packets.filter(({ atMs }) => atMs <= this.ms);
-    this.#packets = this.#packets.filter(({ atMs }) => atMs > this.ms);
-    for (const { bytes, up } of due) {
-      if (up) this.sender.confirmed(bytes, this.ms);
-      else this.receiver.receive(bytes, this.ms, (batch) => this.#place(batch));
-    }
-    const confirmation = this.receiver.confirmation(this.ms);
-    if (confirmation) this.#send(confirmation, true);
-    this.sender.look(this.ms);
-    for (let message = this.sender.next(this.ms); message; message = this.sender.next(this.ms)) {
-      this.sentBytes.push(message.length);
-      this.#send(message.slice(), false);
-    }
-  }
-
-  #send(bytes: Uint8Array, up: boolean): void {
-    if (this.cut) return;
-    const turn: Fate = this.lossy
-      ? this.fates[this.#turn++ % this.fates.length] ?? { drop: false, repeat: false, extraMs: 0 }
-      : { drop: false, repeat: false, extraMs: 0 };
-    if (turn.drop) return;
-    const atMs = this.ms + this.delayMs + turn.extraMs;
-    this.#packets.push({ atMs, bytes, up });
-    if (turn.repeat) this.#packets.push({ atMs: atMs + 5, bytes, up });
-  }
-
-  #place(batch: Uint8Array): boolean {
-    if (!this.placing) return false;
-    const reader = new BatchReader();
-    reader.open(batch);
-    assertEquals(reader.feed, FEED);
-    while (reader.next()) {
-      const { channel, sequence, start, end } = reader;
-      assert(batch.subarray(start, end).every((byte) => byte === sequence % 256));
-      if (sequence <= (this.held.get(channel) ?? 0)) continue;
-      this.held.set(channel, sequence);
-      this.arrivals.push({ channel, offset: sequence, atMs: this.ms });
-    }
-    return true;
+  protected arrived(channel: number, offset: number, payload: Uint8Array): void {
+    assert(payload.every((byte) => byte === offset % 256));
+    if (offset <= (this.held.get(channel) ?? 0)) return;
+    this.held.set(channel, offset);
+    this.arrivals.push({ channel, offset, atMs: this.ms });
   }
 }
 
@@ -109,10 +49,9 @@ Deno.test("state converges within two round trips and an interval once the netwo
         },
       ),
       (fates, delayMs, puts) => {
-        const link = new Link(delayMs, fates);
-        link.lossy = false;
+        const link = new Link(delayMs);
         link.advance(3 * delayMs + 500); // the round trip is known
-        link.lossy = true;
+        link.fates = fates;
         const newest = new Map<number, number>();
         for (const { channel, waitMs } of puts) {
           const offset = (newest.get(channel) ?? 0) + 1;
@@ -121,7 +60,7 @@ Deno.test("state converges within two round trips and an interval once the netwo
           link.advance(waitMs);
         }
         link.advance(300);
-        link.lossy = false;
+        link.fates = [];
         // what was sent last is given up after a round trip and its variation, and then needs half a one
         link.advance(Math.ceil(link.sender.health.timeoutMs) + delayMs + 45);
         assertEquals([...link.held].sort(), [...newest].sort());
@@ -132,8 +71,7 @@ Deno.test("state converges within two round trips and an interval once the netwo
 });
 
 Deno.test("a loss-free lane sends each value once and falls silent when all is confirmed", () => {
-  const link = new Link(20, []);
-  link.lossy = false;
+  const link = new Link(20);
   link.advance(400);
   const before = link.sender.health.sent;
   for (let i = 1; i <= 20; i++) {
@@ -153,23 +91,21 @@ Deno.test("a loss-free lane sends each value once and falls silent when all is c
 });
 
 Deno.test("a message is filled to the limit and a large sample goes by itself", () => {
-  const link = new Link(1, []);
-  link.lossy = false;
+  const link = new Link(1);
   link.advance(300);
-  link.sentBytes = [];
+  link.sent = [];
   for (let channel = 1; channel <= 100; channel++) link.put(channel, 1, 60);
   link.put(500, 1, 6_000);
   link.advance(50);
   assertEquals(link.held.size, 101);
-  const [large] = link.sentBytes.filter((bytes) => bytes > STATE_MESSAGE_BYTES);
+  const [large] = link.sent.filter((bytes) => bytes > STATE_MESSAGE_BYTES);
   assert(large !== undefined && large < 6_100);
-  const full = link.sentBytes.filter((bytes) => bytes > 1_000 && bytes <= STATE_MESSAGE_BYTES);
-  assert(full.length >= 5, `${link.sentBytes}`);
+  const full = link.sent.filter((bytes) => bytes > 1_000 && bytes <= STATE_MESSAGE_BYTES);
+  assert(full.length >= 5, `${link.sent}`);
 });
 
 Deno.test("a stream with maxHz sends each channel no more often, and the newest", () => {
-  const link = new Link(5, [], 10);
-  link.lossy = false;
+  const link = new Link(5, 10);
   link.advance(300);
   for (let i = 1; i <= 200; i++) {
     link.put(1, i);
@@ -185,8 +121,7 @@ Deno.test("a stream with maxHz sends each channel no more often, and the newest"
 });
 
 Deno.test("values that cannot be placed yet are not confirmed and come again", () => {
-  const link = new Link(10, []);
-  link.lossy = false;
+  const link = new Link(10);
   link.advance(300);
   link.placing = false;
   link.put(1, 1);
@@ -198,8 +133,7 @@ Deno.test("values that cannot be placed yet are not confirmed and come again", (
 });
 
 Deno.test("the lane is left within a second of silence and taken again when it answers", () => {
-  const link = new Link(25, []);
-  link.lossy = false;
+  const link = new Link(25);
   const moves: { to: string; atMs: number }[] = [];
   const watch = (ms: number) => {
     for (let i = 0; i < ms; i++) {
@@ -224,10 +158,9 @@ Deno.test("the lane is left within a second of silence and taken again when it a
 });
 
 Deno.test("a round trip that grows is followed, without leaving the lane", () => {
-  const link = new Link(5, []);
-  link.lossy = false;
+  const link = new Link(5);
   link.advance(500);
-  (link as { delayMs: number }).delayMs = 150;
+  link.delayMs = 150;
   for (let i = 1; i <= 200; i++) {
     link.put(1, i);
     link.advance(20);
