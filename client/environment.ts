@@ -46,6 +46,11 @@ export interface Environment {
   uniqueName(): string;
   /** Calls `callback` when the machine says that it has a network again; the returned function stops that. */
   onOnline(callback: () => void): () => void;
+  /**
+   * Calls `callback` when the machine says that something about its network has changed, which need not be much; the
+   * returned function stops that.
+   */
+  onNetworkChange(callback: () => void): () => void;
 }
 
 function defaultWebSocket(): WebSocketConstructor {
@@ -78,6 +83,14 @@ function systemOnline(callback: () => void): () => void {
   return () => globalThis.removeEventListener("online", callback);
 }
 
+/** `navigator.connection` of the Network Information API, which some browsers have. */
+function systemNetworkChange(callback: () => void): () => void {
+  const { connection } = (globalThis as { navigator?: { connection?: EventTarget } }).navigator ?? {};
+  if (typeof connection?.addEventListener !== "function") return () => {};
+  connection.addEventListener("change", callback);
+  return () => connection.removeEventListener("change", callback);
+}
+
 function randomName(): string {
   // crypto.randomUUID is missing on pages that were loaded over plain HTTP
   const bytes = crypto.getRandomValues(new Uint8Array(12));
@@ -103,6 +116,7 @@ export function environment(overrides: Partial<Environment> = {}): Environment {
     random: overrides.random ?? Math.random,
     uniqueName: overrides.uniqueName ?? randomName,
     onOnline: overrides.onOnline ?? systemOnline,
+    onNetworkChange: overrides.onNetworkChange ?? systemNetworkChange,
   };
 }
 

@@ -52,6 +52,8 @@ export interface LaneListener {
 export interface LaneDialerOwner {
   send(message: SignallingMessage): void;
   opened(lane: RawLane): LaneListener;
+  /** The path of an open lane seems to be gone, and why. */
+  doubtful(cause: string): void;
   /** There is no lane now, and why. */
   failed(cause: string): void;
 }
@@ -164,8 +166,13 @@ export class LaneDialer {
     };
     connection.onconnectionstatechange = () => {
       if (mine() && connection.connectionState === "failed") this.#fail("no path, or the path is gone");
-      if (mine() && connection.connectionState === "disconnected") this.#restart(attempt);
+      if (mine() && connection.connectionState === "disconnected") this.#disconnected(attempt);
     };
+  }
+
+  #disconnected(attempt: Attempt): void {
+    if (attempt.listener) this.#owner.doubtful("ICE is disconnected");
+    if (this.#attempt === attempt) this.#restart(attempt);
   }
 
   /** Restarts ICE on an open lane, which stays: samples take the other way until it carries again. */
@@ -231,7 +238,8 @@ export class LaneDialer {
 
   #fail(cause: string): void {
     this.#stopTimer();
-    if (this.#attempt?.listener) this.#failures = 0;
+    const wasOpen = this.#attempt?.listener !== undefined;
+    if (wasOpen) this.#failures = 0;
     this.#leave(cause)?.connection.close();
     if (!this.#iceServers) return;
     this.#failures++;
@@ -240,6 +248,7 @@ export class LaneDialer {
     // the gateway's operators want to know why, and how long it will last
     this.#owner.send({ type: "reject", reason: cause.slice(0, MAX_REASON), retryInMs });
     this.#owner.failed(`${cause}; next try in ${Math.ceil(retryInMs / 1_000)} s`);
+    if (wasOpen) this.#owner.doubtful(cause);
   }
 
   /** Lets go of the current attempt; its peer connection is the caller's to close. */

@@ -16,6 +16,7 @@ import type { LaneMove } from "../protocol/lane_health.ts";
 import type { RawLane } from "../protocol/state_lane.ts";
 import { Attempts } from "./backoff.ts";
 import type { GatewayClock } from "./clock.ts";
+import { Doubt } from "./doubt.ts";
 import type { Environment } from "./environment.ts";
 import { ClosedError } from "./errors.ts";
 import { type Bye, farewell } from "./farewell.ts";
@@ -47,6 +48,7 @@ interface Resume {
 export class Session {
   readonly board = new StatusBoard();
   readonly #heartbeat = new Heartbeat();
+  readonly #doubt: Doubt;
   #role: SessionRole;
   #env: Environment;
   #options: SessionOptions;
@@ -60,7 +62,7 @@ export class Session {
   #helloAtUs = 0;
   #bye: Bye | undefined;
   #stopTimer: () => void = () => {};
-  #stopOnline: () => void;
+  readonly #stopNetwork: (() => void)[];
   #lanes: LaneDialer;
   #way: { transport: TransportKind; cause: string } = { transport: "websocket", cause: "" };
 
@@ -69,13 +71,24 @@ export class Session {
     this.#options = options;
     this.#env = options.env;
     this.#attempts = new Attempts(options.backoff);
-    this.#stopOnline = options.env.onOnline(() => {
-      this.retryNow();
-      this.#lanes.retryNow();
+    this.#stopNetwork = [
+      options.env.onOnline(() => {
+        this.retryNow();
+        this.#lanes.retryNow();
+        this.#doubted("the machine has a network again");
+      }),
+      options.env.onNetworkChange(() => this.#doubted("the machine's network has changed")),
+    ];
+    this.#doubt = new Doubt(options.env, {
+      ask: () => this.#exchange(),
+      heardUs: () => this.#heartbeat.heardUs,
+      roundTripMs: () => (this.clock.roundTripUs ?? 0) / 1_000,
+      silent: (reason) => this.#lost(CLOSE.idle.code, reason),
     });
     this.#lanes = new LaneDialer(options.env, {
       send: (message) => this.send(message),
       opened: (lane) => this.#laneOpened(lane),
+      doubtful: (cause) => this.#doubted(`state lane: ${cause}`),
       failed: (cause) => this.#wayIs({ transport: "websocket", cause: `no WebRTC: ${cause}` }),
     });
   }
@@ -138,6 +151,7 @@ export class Session {
     const to = move.to === "webrtc" ? move.to : this.#transport?.kind ?? "websocket";
     this.send({ type: "moved", to, cause: cause.slice(0, 1000) });
     this.#wayIs({ transport: to, cause });
+    if (to === "websocket") this.#doubted(cause);
   }
 
   /** Cuts the wait before the next attempt short; does nothing in any other state. */
@@ -305,9 +319,18 @@ export class Session {
     const nowUs = this.#env.nowUs();
     const silence = this.#heartbeat.silence(nowUs);
     if (silence !== undefined) return this.#lost(CLOSE.idle.code, silence);
-    if (this.#welcome) this.#role.beforeExchange?.();
-    this.send({ type: "clock", t: nowUs });
+    this.#exchange();
     this.#schedule(() => this.#beat(), this.#heartbeat.nextMs(nowUs));
+  }
+
+  #exchange(): void {
+    if (this.#welcome) this.#role.beforeExchange?.();
+    this.send({ type: "clock", t: this.#env.nowUs() });
+  }
+
+  /** A WebSocket is told of nothing when its path goes; data channels look for another one by themselves. */
+  #doubted(cause: string): void {
+    if (this.#welcome && this.#transport?.kind === "websocket") this.#doubt.raise(cause);
   }
 
   #clockReply(sentUs: number, gatewayUs: number): void {
@@ -335,6 +358,7 @@ export class Session {
     this.#transport = undefined;
     this.#welcome = undefined;
     this.#heartbeat.lost();
+    this.#doubt.end();
     this.#lanes.stop(reason);
     transport?.close(code, reason);
     if (!wasOpen) return;
@@ -350,7 +374,7 @@ export class Session {
   }
 
   #end(reason: string): void {
-    this.#stopOnline();
+    for (const stop of this.#stopNetwork) stop();
     this.board.set({ state: "closed", reason } satisfies Status);
     this.#role.closed(new ClosedError(reason));
   }

@@ -181,6 +181,8 @@ export class FakeNet {
   /** What `random` gives. */
   chance = 0.5;
   readonly environment: Partial<Environment>;
+  readonly #online = new Set<() => void>();
+  readonly #changed = new Set<() => void>();
   #names = 0;
   #lineFreeUs = 0;
 
@@ -194,8 +196,19 @@ export class FakeNet {
       timer: this.time.timer,
       random: () => this.chance,
       uniqueName: () => `name${++this.#names}`,
-      onOnline: () => () => {},
+      onOnline: (callback) => this.#listen(this.#online, callback),
+      onNetworkChange: (callback) => this.#listen(this.#changed, callback),
     };
+  }
+
+  /** The machine says that it has a network again. */
+  online(): void {
+    for (const callback of [...this.#online]) callback();
+  }
+
+  /** The machine says that something about its network has changed. */
+  changed(): void {
+    for (const callback of [...this.#changed]) callback();
   }
 
   /** The newest connection. */
@@ -216,6 +229,11 @@ export class FakeNet {
     this.time.timer(() => {
       if (connection.open) deliver();
     }, this.latencyMs);
+  }
+
+  #listen(callbacks: Set<() => void>, callback: () => void): () => void {
+    callbacks.add(callback);
+    return () => void callbacks.delete(callback);
   }
 
   #connect(url: string, protocols: string[]): FakeSocket {

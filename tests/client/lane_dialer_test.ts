@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { ANSWER_WITHIN_MS } from "../../client/doubt.ts";
 import { connectDashboard } from "../../client/mod.ts";
 import type { DataChannelLike, PeerConnectionLike } from "../../client/rtc_types.ts";
 import { welcome } from "../support/welcome.ts";
@@ -112,5 +113,27 @@ Deno.test("a lane that breaks is closed at once, and the gateway is told why and
   assertEquals([reason, retryInMs], ["no path, or the path is gone", 1_500]);
   await net.time.advance(1_500);
   assertEquals(PlayedPeer.last === peer, false);
+  dashboard.close();
+});
+
+Deno.test("a lane that fails or is disconnected puts the connection beside it in doubt", async () => {
+  for (const state of ["failed", "disconnected"]) {
+    const { net, dashboard, peer } = await dashboardWithLane({ open: true });
+    const { connection } = net;
+    connection.freeze();
+    peer.becomes(state);
+    await net.time.advance(ANSWER_WITHIN_MS + 500);
+    assertEquals([net.connections.length, dashboard.status.state], [2, "open"]);
+    dashboard.close();
+  }
+});
+
+Deno.test("a peer connection that never had a lane says nothing of the connection beside it", async () => {
+  const { net, dashboard, peer } = await dashboardWithLane({ open: false });
+  await net.time.advance(1_000);
+  const asked = net.connection.all("clock").length;
+  peer.becomes("failed");
+  await net.time.advance(100);
+  assertEquals(net.connection.all("clock").length, asked);
   dashboard.close();
 });
