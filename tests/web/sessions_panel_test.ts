@@ -23,6 +23,7 @@ eachForm(({ form, alone }) => {
       token: await operator.addDevice(gateway, "pump"),
       protocols: [],
     });
+    const over = raw.receive(); // answers the gateway's pings until then
     const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${gateway.mqttPort}`, {
       username: "meter",
       password: await operator.addDevice(gateway, "meter"),
@@ -67,6 +68,7 @@ eachForm(({ form, alone }) => {
     };
     assert(transports.some(({ webrtc }) => webrtc?.selected), "the selected pair of no session is known");
     raw.cut();
+    await over;
     await client.endAsync();
   });
 });
