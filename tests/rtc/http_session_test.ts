@@ -11,7 +11,7 @@ import {
   watchInPage,
   wayInPage,
 } from "../support/browser_sdk.ts";
-import { DataChannelClient, HttpPeerConnection } from "../support/data_channel_client.ts";
+import { connectDataChannel, HttpPeerConnection } from "../support/data_channel_client.ts";
 import { eachForm, uniqueName } from "../support/each_form.ts";
 import type { GatewayProcess } from "../support/gateway_process.ts";
 import { operator } from "../support/operator.ts";
@@ -25,9 +25,8 @@ const LAST_MINUTE = { time: -60_000_000 };
 
 /** A device that speaks the protocol by hand over a control channel. */
 async function deviceByHand(gateway: GatewayProcess, token: string, resume?: unknown) {
-  const client = new DataChannelClient();
   const signal = (path: string, init: RequestInit) => fetch(gateway.url + path, init);
-  await client.connect(signal, "/v1/rtc/device", { authorization: `Bearer ${token}` });
+  const client = await connectDataChannel(signal, "/v1/rtc/device", { authorization: `Bearer ${token}` });
   const until = async (type: string) => {
     while (true) {
       const text = await client.next();

@@ -10,6 +10,10 @@ const HANDSHAKE = 22;
 const CHANGE_CIPHER = 20;
 const DATA = 23;
 
+/** Length of a record's header, behind which a handshake message says its type. */
+const RECORD_BYTES = 13;
+const CLIENT_HELLO = 1;
+
 /** werift's end of a UDP socket. */
 interface WeriftSocket {
   transport: { send(packet: Uint8Array, to: unknown): Promise<void> };
@@ -129,6 +133,29 @@ Deno.test("a session stands when the client repeats what the gateway has answere
   assert(data.length > 10);
   assertEquals(new Set(data).size, data.length, `${data}`);
   assertEquals(data.filter((number) => handshakes.includes(number)), [], "encrypted with one nonce");
+});
+
+Deno.test("a session stands when a client in the active part repeats what comes before its Finished", async () => {
+  const flight: { packet: Buffer; to: unknown }[] = [];
+  await using session = await connect({
+    setup: "active",
+    tap: (socket) => {
+      const send = socket.transport.send;
+      socket.transport.send = async (packet, to) => {
+        const copy = Buffer.from(packet);
+        const clear = copy[0] === HANDSHAKE && copy.readUInt16BE(3) === 0;
+        if (clear && copy[RECORD_BYTES] !== CLIENT_HELLO) flight.push({ packet: copy, to });
+        if (encryptedRecords(copy).some(({ kind }) => kind === HANDSHAKE)) {
+          for (const one of flight) await send(one.packet, one.to);
+        }
+        await send(packet, to);
+      };
+    },
+  });
+  const there = message(session.channel);
+  session.own.send("to the gateway");
+  assertEquals(await there, "to the gateway");
+  assert(flight.length >= 3, `${flight.length} messages were repeated`);
 });
 
 Deno.test("acknowledgements travel with data, and by themselves where there is none", async () => {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { DataChannelClient } from "./data_channel_client.ts";
+import { connectDataChannel } from "./data_channel_client.ts";
 import type { Seen } from "./transport_server.ts";
 
 const SERVER = new URL("./transport_server.ts", import.meta.url).pathname;
@@ -96,8 +96,7 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Opens a control channel to it. */
   async openDataChannel(): Promise<Talker> {
-    const client = new DataChannelClient();
-    await client.connect((path, init) => this.fetch(path, init), "/rtc");
+    const client = await connectDataChannel((path, init) => this.fetch(path, init), "/rtc");
     return {
       send: (message) => client.send(message),
       next: () => client.next(),
