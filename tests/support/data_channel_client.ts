@@ -37,6 +37,9 @@ class NoPath extends Error {
   }
 }
 
+/** Longest wait for an open channel, in milliseconds: on any machine a handshake that takes longer stands. */
+const OPEN_WITHIN_MS = 30_000;
+
 /** Attempts to connect, of which one now and then finds no path on a busy machine. */
 const ATTEMPTS = 4;
 
@@ -63,6 +66,7 @@ export class DataChannelClient implements AsyncDisposable {
   readonly connection: RTCPeerConnection = new HttpPeerConnection({});
   readonly control: RTCDataChannel = this.connection.createDataChannel("control");
   readonly opened: Promise<void>;
+  readonly #giveUp: (error: Error) => void;
   /** Resolves when the control channel is closed. */
   readonly closed: Promise<void>;
   location = "";
@@ -77,6 +81,7 @@ export class DataChannelClient implements AsyncDisposable {
     const opened = Promise.withResolvers<void>();
     const closed = Promise.withResolvers<void>();
     this.opened = opened.promise;
+    this.#giveUp = opened.reject;
     this.opened.catch(() => {}); // `connect` tells it
     this.closed = closed.promise;
     this.control.stateChanged.subscribe((state) => {
@@ -116,7 +121,8 @@ export class DataChannelClient implements AsyncDisposable {
     await this.connection.setRemoteDescription({ type: "answer", sdp: this.#answer });
     const trickled = await this.patch(signal, this.fragment(offer.sdp), this.etag, headers);
     if (trickled.status !== 204) throw new Error(`${trickled.status}: ${await trickled.text()}`);
-    await this.opened;
+    const timer = setTimeout(() => this.#giveUp(new NoPath()), OPEN_WITHIN_MS);
+    await this.opened.finally(() => clearTimeout(timer));
   }
 
   /** What was gathered, as a fragment of this description. */
